@@ -1,0 +1,93 @@
+"""An estimator in the place of a network's last layer: pictures in, raw outputs out, like any model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from osler.classic.estimators import Problem
+from osler.models.head import penultimate
+from osler.structures.errors import CheckpointError, MissingExtraError
+from osler.structures.files import write_whole
+
+
+class EstimatorHead(nn.Module):
+    """A network up to its last layer, then a fitted scikit-learn estimator.
+
+    Raw outputs are logits: log-probabilities, or the margins of support vectors; for numbers, the estimator's own.
+    """
+
+    def __init__(self, network: nn.Module, estimator: Any, problem: Problem) -> None:
+        super().__init__()
+        self.network = network
+        self.estimator = estimator
+        self.problem = problem
+
+    def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch outputs"]:
+        """Raw outputs of shape (batch, outputs), on the pictures' device."""
+        features = penultimate(self.network, images).float().cpu().numpy()
+        return torch.from_numpy(raw_outputs(self.estimator, features, self.problem)).to(images.device)
+
+
+def raw_outputs(estimator: Any, features: Float[np.ndarray, "samples features"], problem: Problem) -> Float[np.ndarray, "samples outputs"]:
+    """What a fitted estimator says of features, as float32 logits (or numbers)."""
+    if problem == "numbers":
+        return np.asarray(estimator.predict(features), dtype=np.float32).reshape(len(features), -1)
+    if problem == "labels":
+        scaler, several = estimator[0], estimator[-1]
+        scaled = scaler.transform(features)
+        return np.stack([_two_class_logit(one, scaled) for one in several.estimators_], axis=1).astype(np.float32)
+    if hasattr(estimator, "predict_proba"):
+        return np.log(np.clip(estimator.predict_proba(features), 1e-7, 1)).astype(np.float32)
+    margins = np.asarray(estimator.decision_function(features), dtype=np.float32)
+    return np.stack([-margins, margins], axis=1) / 2 if margins.ndim == 1 else margins
+
+
+def _two_class_logit(estimator: Any, features: np.ndarray) -> np.ndarray:
+    """The log-odds (or margin) of the second of two classes."""
+    if len(estimator.classes_) == 1:
+        return np.full(len(features), 16.0 if estimator.classes_[0] else -16.0)
+    if not hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.decision_function(features))
+    p = np.clip(estimator.predict_proba(features)[:, 1], 1e-7, 1 - 1e-7)
+    return np.asarray(np.log(p) - np.log1p(-p))
+
+
+def save_estimator(estimator: Any, path: Path) -> None:
+    """A fitted estimator as a skops file, which holds no code.
+
+    Raises:
+        MissingExtraError: skops is not installed.
+    """
+    skops = _skops()
+    write_whole(path, lambda file: file.write(skops.dumps(estimator)))
+
+
+def load_estimator(path: Path) -> Any:
+    """A fitted estimator from a skops file; only scikit-learn's, NumPy's and SciPy's types are allowed in it.
+
+    Raises:
+        CheckpointError: the file is damaged or holds other types.
+        MissingExtraError: skops is not installed.
+    """
+    skops = _skops()
+    strange = []
+    try:
+        found = skops.get_untrusted_types(file=path)
+        strange = [name for name in found if not name.startswith(("sklearn.", "numpy.", "scipy."))]
+        if not strange:
+            return skops.load(path, trusted=found)
+    except Exception as error:  # skops and zipfile raise many kinds for a damaged file
+        raise CheckpointError(f"{path} is not an estimator that can be read: {error}.") from None
+    raise CheckpointError(f"{path} holds types that are not scikit-learn's and was not read: {', '.join(strange)}.")
+
+
+def _skops() -> Any:
+    try:
+        import skops.io
+    except ImportError:
+        raise MissingExtraError("Saving an estimator needs skops: pip install 'osler[classic]'.") from None
+    return skops.io

@@ -1,0 +1,89 @@
+"""From the `data` section of a recipe to a DataSource: what lies there is recognised, read, divided and looked at."""
+
+from pathlib import Path
+
+from osler.data.assembling import assemble
+from osler.data.cifar import find_cifar, read_cifar
+from osler.data.folders import has_class_folders, read_folders
+from osler.data.idx import has_idx, read_idx_folder
+from osler.data.known import known_names, read_known, recognised_names
+from osler.data.parts import Parts
+from osler.data.pictures import hidden
+from osler.data.recipe import DataSection
+from osler.data.source import DataSource
+from osler.data.table import read_table
+from osler.structures.errors import DataError
+from osler.structures.registry import nearest
+
+
+def open_data(section: DataSection, seed: int) -> DataSource:
+    """The pictures and labels that a recipe names, in training, validation and test sets.
+
+    Args:
+        section: which data, and how it is divided.
+        seed: of the division.
+
+    Raises:
+        DataError: the data is missing, damaged, or cannot be used; the message says what would be right.
+        RecipeError: the section asks for an impossible division.
+    """
+    return assemble(read_parts(section), section, seed)
+
+
+def read_parts(section: DataSection) -> Parts:
+    """The data as it lies there, in its owner's parts, neither checked nor divided."""
+    path = Path(section.path).expanduser()
+    form = section.format if section.format != "auto" else recognise(section.path)
+    if form == "named":
+        return read_known(section.path)
+    if not path.exists():
+        raise DataError(_missing(section.path))
+    if form == "csv":
+        return read_table(_csv_of(path), section)
+    if not path.is_dir():
+        raise DataError(f"{path} is a file; data.format={form} needs a folder.")
+    if form == "folders":
+        return read_folders(path)
+    return read_cifar(path) if form == "cifar" else read_idx_folder(path, recognised_names(path))
+
+
+def recognise(path: str) -> str:
+    """The format of what lies at a path: folders, csv, idx, cifar, or named.
+
+    Raises:
+        DataError: nothing lies there, or nothing that is known.
+    """
+    place = Path(path).expanduser()
+    if not place.exists():
+        if path in known_names():
+            return "named"
+        raise DataError(_missing(path))
+    if place.is_file():
+        if place.suffix.lower() in (".csv", ".tsv", ".txt"):
+            return "csv"
+        raise DataError(f"{path} is a file, but no CSV. Give a folder of pictures, a CSV file, or a known set's name.")
+    if find_cifar(place):
+        return "cifar"
+    if has_idx(place):
+        return "idx"
+    return "csv" if len(_tables(place)) == 1 and not has_class_folders(place) else "folders"
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [f for f in folder.iterdir() if f.suffix.lower() in (".csv", ".tsv") and f.is_file() and not hidden(f.name)]
+
+
+def _csv_of(path: Path) -> Path:
+    if path.is_file():
+        return path
+    tables = _tables(path)
+    if len(tables) != 1:
+        raise DataError(f"{path} holds {len(tables)} CSV files; give the path of the one that lists the pictures.")
+    return tables[0]
+
+
+def _missing(path: str) -> str:
+    names = known_names()
+    close = nearest(path, names)
+    hint = f" Did you mean {close!r}?" if close else ""
+    return f"There is nothing at {path}.{hint} Give a folder of pictures, a CSV file, or one of {', '.join(names)}."

@@ -1,0 +1,93 @@
+"""From a batch's key to the batch: decode, transform, stack. Runs in this process or in a loader's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from osler.data.files import FileDataSet
+from osler.data.order import BatchKey
+from osler.data.randomness import SampleRandomness
+from osler.data.source import DataSet, Skipped
+from osler.imaging.decode import UnreadableError
+from osler.imaging.opening import Opens, open_sample
+from osler.imaging.transform import Compose, SampleTransform
+from osler.structures.batch import Batch
+from osler.structures.errors import DataError, OslerError
+from osler.structures.sample import Sample
+
+Collate = Callable[[Sequence[Sample]], Any]
+
+
+@dataclass(slots=True)
+class Reading:
+    """A batch as it came: None where no picture of it could be read; what was skipped; the error that ended it."""
+
+    batch: Batch | None
+    skipped: list[Skipped] = field(default_factory=list)
+    error: OslerError | None = None  # carried as a value: torch would wrap it into its own traceback on the way out of a process
+
+
+class BatchReader:
+    """Reads batches of a data set. A sample's randomness is its own, whichever process reads it."""
+
+    def __init__(self, dataset: DataSet, transform: SampleTransform, collate: Collate, seed: int) -> None:
+        self.dataset, self.transform, self.collate = dataset, transform, collate
+        self._randomness = SampleRandomness(seed)
+        self._transforms = transform.transforms if isinstance(transform, Compose) else (transform,)
+        self._files = dataset if isinstance(dataset, FileDataSet) and isinstance(_first(self._transforms), Opens) else None
+
+    def __getitem__(self, key: BatchKey) -> Reading:
+        try:
+            return self._read(key)
+        except OslerError as error:
+            return Reading(None, error=error)
+
+    def _read(self, key: BatchKey) -> Reading:
+        samples: list[Sample] = []
+        skipped: list[Skipped] = []
+        for row, repeat in zip(key.rows, key.repeats, strict=True):
+            try:
+                samples.append(self._sample(row, self._randomness.at(key.epoch, row, repeat)))
+            except UnreadableError as error:
+                skipped.append(Skipped(self.dataset.path(row) or f"picture {row}", str(error)))
+        return Reading(self._batch(samples) if samples else None, skipped)
+
+    def _sample(self, row: int, random: np.random.Generator) -> Sample:
+        if self._files is None:
+            return self.transform(self.dataset[row], random)
+        picture, sample = self._files.encoded(row)  # the first transform wants a window: decode no more than that
+        return open_sample(picture, sample, self._transforms, random)
+
+    def _batch(self, samples: list[Sample]) -> Batch:
+        indices = torch.tensor([sample.index for sample in samples])
+        return Batch(stack_images(samples), self.collate(samples), indices)
+
+
+def _first(transforms: Sequence[SampleTransform]) -> SampleTransform | None:
+    return transforms[0] if transforms else None
+
+
+def stack_images(samples: Sequence[Sample]) -> UInt8[Tensor, "batch channels height width"]:
+    """Pictures of one size as a tensor: bytes, channels-last in memory, no copy beyond the stacking.
+
+    Raises:
+        DataError: they differ in size.
+    """
+    try:
+        stacked = np.stack([sample.image for sample in samples])
+    except ValueError:
+        other = next(s for s in samples if s.image.shape != samples[0].image.shape)
+        raise DataError(
+            f"Pictures of one batch differ in size: {_described(samples[0])}, {_described(other)}. Resize or crop them to one size."
+        ) from None
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
+
+
+def _described(sample: Sample) -> str:
+    height, width, channels = sample.image.shape
+    return f"{sample.path or f'picture {sample.index}'} is {height}x{width} with {channels} channel(s)"

@@ -1,0 +1,37 @@
+"""Labels of other data in the order that a trained model knows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from osler.data.parts import Parts
+from osler.data.source import DataSet
+from osler.structures.errors import DataError
+
+
+def renumber(parts: Parts, names: Sequence[str]) -> Parts:
+    """The same parts with targets numbered as in `names`. Classes and labels may be missing from the data; numbers may not.
+
+    Raises:
+        DataError: the data has a name that `names` lacks, or lacks a number that it has.
+    """
+    strange = [name for name in parts.names if name not in names]
+    missing = [name for name in names if name not in parts.names] if parts.kind == "numbers" else []
+    if strange or missing:
+        what = {"class": "classes", "labels": "labels", "numbers": "numbers"}[parts.kind]
+        fault = f"has {what} that are not known: {', '.join(strange[:6])}" if strange else f"lacks {', '.join(missing[:6])}"
+        raise DataError(f"{parts.name} {fault}. Known {what}: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}.")
+    for dataset in parts.given().values():
+        _renumber(dataset, parts, names)
+    parts.names = tuple(names)
+    return parts
+
+
+def _renumber(dataset: DataSet, parts: Parts, names: Sequence[str]) -> None:
+    places = np.array([names.index(name) for name in parts.names])
+    if parts.kind == "class":
+        dataset.retarget(places[dataset.targets])
+    else:
+        targets = np.zeros((len(dataset), len(names)), dataset.targets.dtype)
+        targets[:, places] = dataset.targets
+        dataset.retarget(targets)

@@ -1,0 +1,50 @@
+"""Resizing without aliasing.
+
+A picture that shrinks is filtered with a triangle as wide as the step between output pixels, as Pillow's BILINEAR does;
+torch has that filter on bytes (`antialias=True`), vectorised, and equal to Pillow's within one level. OpenCV's
+INTER_AREA is a box instead of a triangle, slower at ratios that are not whole, and 40 dB from it. A picture that grows
+is interpolated, and there OpenCV is faster.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+from annotated_types import Ge
+from jaxtyping import UInt8
+from torch.nn.functional import interpolate
+
+from osler.imaging.geometry import resize_truth
+from osler.imaging.transform import sample_transforms
+from osler.structures.sample import Sample
+
+Pixels = Annotated[int, Ge(1)]
+
+
+def resize(
+    image: UInt8[np.ndarray, "height width channels"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "new_height new_width channels"]:
+    """The picture at `size` (height, width), antialiased bilinear; the same array if it has that size already."""
+    height, width, channels = image.shape
+    if (height, width) == size:
+        return image
+    if size[0] >= height and size[1] >= width:
+        grown = cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+        return grown if channels > 1 else grown[:, :, None]
+    pixels = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
+    shrunk = interpolate(pixels, size=size, mode="bilinear", antialias=True)
+    return np.ascontiguousarray(shrunk.squeeze(0).permute(1, 2, 0).numpy())
+
+
+@sample_transforms.register("resize")
+@dataclass(frozen=True)
+class Resize:
+    """Bring the picture to a size, whatever becomes of its shape; boxes and masks are stretched along."""
+
+    size: tuple[Pixels, Pixels]  # height, width
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """The sample at `size`."""
+        return resize_truth(sample, resize(sample.image, self.size))

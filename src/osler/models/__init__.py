@@ -1,0 +1,1 @@
+"""Networks: each a few lines that name their parts; `registry` makes them by name."""

@@ -1,0 +1,161 @@
+"""Networks by name: `create_model`, `list_models`, and the registry that a decorator fills.
+
+A family of networks is a file of this folder: a table over the blocks of `osler.nn`, with a header that names the paper
+and gives for each network the parameters and multiply-adds that the generated tests check. A network is a plain
+`nn.Module` whose constructor takes `num_classes`, `in_channels` and its own options by keyword, returns raw outputs,
+and which describes itself by two attributes:
+
+    minimum_size  int                      side in pixels of the smallest picture that it can see
+    feature_maps  tuple[FeatureMap, ...]   where it can be cut, finest first
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from osler.structures.errors import RecipeError
+from osler.structures.person_code import is_file_spec, load_from_file
+from osler.structures.registry import Registry, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMap:
+    """A place in a network where it can be cut: what a neck or another head may take."""
+
+    module: str  # dotted name of the submodule whose output it is
+    channels: int
+    stride: int  # input pixels per output position
+
+
+networks: Registry[Callable[..., nn.Module]] = Registry("network")
+
+GIVEN = ("num_classes", "in_channels")  # what `create_model` itself hands to a network; all else are options
+
+
+def create_model(name: str, *, num_classes: int, in_channels: int = 3, **options: Any) -> nn.Module:
+    """A new network with random weights.
+
+    Args:
+        name: a registered name (see `list_models`), or a person's own class or function as `my_net.py:Net`.
+        num_classes: how many raw outputs per picture.
+        in_channels: 1 for grey pictures, 3 for RGB.
+        options: the network's own, see `model_options`.
+
+    Raises:
+        UnknownNameError: no network has that name; the message offers the nearest.
+        RecipeError: an option is unknown or impossible, or the person's file gives no network.
+    """
+    for key, value in (("num_classes", num_classes), ("in_channels", in_channels)):
+        if not isinstance(value, int) or value < 1:
+            raise RecipeError(f"A network needs {key} of at least 1; given: {value!r}.")
+    if is_file_spec(name):
+        return _person_model(name, {"num_classes": num_classes, "in_channels": in_channels}, options)
+    make = _networks()[name]
+    return make(num_classes=num_classes, in_channels=in_channels, **_checked(name, options))
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """The names of the networks, sorted; `pattern` may have * and ? (`resnet*`)."""
+    return [name for name in _networks() if fnmatchcase(name, pattern)]
+
+
+def model_options(name: str) -> dict[str, Any]:
+    """The options of a network and their defaults."""
+    parameters = inspect.signature(_networks()[name]).parameters.values()
+    return {p.name: p.default for p in parameters if p.name not in GIVEN}
+
+
+def family(name: str) -> ModuleType | None:
+    """The module that defines a network; its docstring is the header with paper and counts."""
+    return inspect.getmodule(_constructor(_networks()[name]))
+
+
+def minimum_size(name: str, **options: Any) -> int:
+    """Side in pixels of the smallest picture that the network can see. No weights are made for the answer."""
+    with torch.device("meta"):
+        return int(create_model(name, num_classes=2, **options).minimum_size)  # type: ignore[arg-type]
+
+
+def feature_maps(model: nn.Module) -> list[FeatureMap]:
+    """Where the network can be cut, finest first.
+
+    Raises:
+        RecipeError: the network does not describe its feature maps.
+    """
+    described = getattr(model, "feature_maps", None)
+    if not described:
+        raise RecipeError(
+            f"{type(model).__name__} does not say where it can be cut. Give it an attribute feature_maps: a tuple of "
+            "FeatureMap(module, channels, stride), finest first."
+        )
+    return list(described)
+
+
+def register_table(table: Mapping[str, tuple[Any, ...]], constructor: Callable[..., nn.Module]) -> None:
+    """File a family: each name with the first arguments that its row hands to the constructor."""
+    for name, row in table.items():
+        networks.register(name)(partial(constructor, *row))
+
+
+def _networks() -> Registry[Callable[..., nn.Module]]:
+    import osler.models.families  # noqa: F401  filled on first use: the families themselves import this module
+
+    return networks
+
+
+def _constructor(make: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    return make.func if isinstance(make, partial) else make
+
+
+def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with values of the types that the network's constructor declares."""
+    allowed = model_options(name)
+    for key in options:
+        if key not in allowed:
+            raise RecipeError(_unknown_option(name, key, list(allowed)))
+    constructor = _constructor(networks[name])
+    declared = constructor.__init__ if inspect.isclass(constructor) else constructor
+    hints = get_type_hints(declared, include_extras=True)
+    return {key: _checked_value(name, key, value, hints[key]) for key, value in options.items()}
+
+
+def _checked_value(name: str, key: str, value: Any, annotation: Any) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        reason = "; ".join(str(e["msg"]) for e in error.errors())
+        raise RecipeError(f"{name} cannot be made with {key}={value!r}: {reason}.") from None
+
+
+def _unknown_option(name: str, key: str, allowed: list[str]) -> str:
+    close = nearest(key, allowed)
+    hint = f" Did you mean {close!r}?" if close else ""
+    return f"{name} has no option {key!r}.{hint} Allowed: {', '.join(sorted(allowed)) or 'none'}."
+
+
+def _person_model(spec: str, given: Mapping[str, Any], options: Mapping[str, Any]) -> nn.Module:
+    """A person's network: a module, or what a class or function makes of those arguments that it takes."""
+    thing = load_from_file(spec, "network")
+    if isinstance(thing, nn.Module):
+        return thing
+    if not callable(thing):
+        raise RecipeError(
+            f"{spec} is a {type(thing).__name__}; a network is an nn.Module, or a class or function that makes one."
+        )
+    parameters = inspect.signature(thing).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for key in options:
+        if key not in parameters and not takes_all:
+            raise RecipeError(_unknown_option(spec, key, [p for p in parameters if p not in GIVEN]))
+    model = thing(**{k: v for k, v in given.items() if k in parameters or takes_all}, **options)
+    if not isinstance(model, nn.Module):
+        raise RecipeError(f"{spec} made a {type(model).__name__}; a network is an nn.Module.")
+    return model

@@ -1,0 +1,64 @@
+"""Box formats, and what makes a box a box; in torchvision's signatures, so that only an import need change.
+
+`xyxy`: left, top, right, bottom. `xywh`: left, top, width, height. `cxcywh`: middle x, middle y, width, height. Right
+and bottom are exclusive: a box one pixel wide has right - left = 1.
+"""
+
+import torch
+from jaxtyping import Bool, Shaped
+from torch import Tensor
+
+FORMATS = ("xyxy", "xywh", "cxcywh")
+
+
+def box_convert(boxes: Shaped[Tensor, "*boxes 4"], in_fmt: str, out_fmt: str) -> Shaped[Tensor, "*boxes 4"]:
+    """Boxes in another format; a copy also where the format stays.
+
+    Args:
+        boxes: in pixels, or in shares of the picture; whole numbers with a middle halve downwards.
+        in_fmt: `xyxy`, `xywh` or `cxcywh`.
+        out_fmt: likewise.
+
+    Raises:
+        ValueError: a format is none of these, or the last dimension is not 4.
+    """
+    for fmt in (in_fmt, out_fmt):
+        if fmt not in FORMATS:
+            raise ValueError(f"Boxes are {', '.join(FORMATS)}; given: {fmt!r}.")
+    if boxes.ndim == 0 or boxes.shape[-1] != 4:
+        raise ValueError(f"Boxes have 4 numbers in their last dimension; given: {tuple(boxes.shape)}.")
+    if in_fmt == out_fmt:
+        return boxes.clone()
+    return _from_xyxy(_to_xyxy(boxes, in_fmt), out_fmt)
+
+
+def _halved(length: Tensor) -> Tensor:
+    return length / 2 if length.is_floating_point() else length // 2
+
+
+def _to_xyxy(boxes: Tensor, fmt: str) -> Tensor:
+    if fmt == "xyxy":
+        return boxes
+    x, y, width, height = boxes.unbind(-1)
+    if fmt == "cxcywh":
+        x, y = x - _halved(width), y - _halved(height)
+    return torch.stack((x, y, x + width, y + height), dim=-1)
+
+
+def _from_xyxy(boxes: Tensor, fmt: str) -> Tensor:
+    if fmt == "xyxy":
+        return boxes
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    width, height = x2 - x1, y2 - y1
+    if fmt == "cxcywh":
+        x1, y1 = x1 + _halved(width), y1 + _halved(height)
+    return torch.stack((x1, y1, width, height), dim=-1)
+
+
+def valid_boxes(boxes: Shaped[Tensor, "*boxes 4"], size: tuple[int, int] | None = None) -> Bool[Tensor, "*boxes"]:
+    """Which `xyxy` boxes are finite, have an area, and lie inside a picture of `size` (height, width) where given."""
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    good = torch.isfinite(boxes).all(-1) & (x2 > x1) & (y2 > y1)
+    if size is not None:
+        good &= (x1 >= 0) & (y1 >= 0) & (x2 <= size[1]) & (y2 <= size[0])
+    return good

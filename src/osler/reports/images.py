@@ -1,0 +1,85 @@
+"""Figures and pictures as the bytes that a page or a folder holds: themed SVG, PNG, data addresses."""
+
+import base64
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from osler.reports.html import Html
+from osler.reports.theme import LIGHT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+THUMBNAIL = 280  # pixels of a picture's longer side in the page
+CRISP = 64  # below so many pixels a picture is kept loss-free and enlarged without smoothing
+
+
+def svg(figure: "Figure", name: str, description: str) -> Html:
+    """The figure as inline SVG: its palette becomes CSS variables, its text stays text in the page's font.
+
+    Args:
+        name: unique in the page; makes the identifiers inside unique too.
+        description: what a reader who cannot see the figure should know.
+    """
+    import matplotlib
+
+    out = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), quiet_about_glyphs():
+        figure.savefig(out, format="svg", metadata=nothing, facecolor="none")
+    drawing = out.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r"font-family: [^;\"]*;? ?", "", drawing)
+    used = set(re.findall(r"#([\w.]+)", drawing))
+    drawing = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", drawing)
+    for variable, colour in LIGHT.items():
+        drawing = drawing.replace(colour, f"var(--{variable})")
+    viewbox = re.search(r'viewBox="[^"]*"', drawing)
+    assert viewbox
+    label = re.sub(r"[<>&\"]", lambda m: f"&#{ord(m[0])};", description)
+    return Html(
+        re.sub(r"<svg[^>]*>", lambda _: f'<svg {viewbox[0]} role="img" aria-label="{label}">', drawing, count=1)
+    )
+
+
+def png(figure: "Figure", *, title: str = "", dots_per_inch: int = 160) -> bytes:
+    """The figure as a PNG on white, with its title above it, since it stands alone."""
+    out = io.BytesIO()
+    if title:
+        figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=LIGHT["ink"], weight="bold")
+    with quiet_about_glyphs():
+        figure.savefig(out, format="png", dpi=dots_per_inch, facecolor=LIGHT["surface"])
+    return out.getvalue()
+
+
+def quiet_about_glyphs() -> warnings.catch_warnings:
+    """No warning for names in scripts that matplotlib's font lacks: the page shows them in the reader's fonts."""
+
+    class Quiet(warnings.catch_warnings):
+        def __enter__(self) -> None:  # type: ignore[override]
+            super().__enter__()
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+
+    return Quiet()
+
+
+def thumbnail(image: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "height width"]) -> tuple[str, int, int]:
+    """A picture as a data address for an `img`, with its width and height in pixels; large ones are reduced."""
+    height, width = image.shape[:2]
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    pixels = image[..., ::-1] if image.ndim == 3 else image  # OpenCV writes blue first
+    small = max(image.shape[:2]) <= CRISP
+    kind, options = ("png", []) if small else ("jpeg", [cv2.IMWRITE_JPEG_QUALITY, 85])
+    done, data = cv2.imencode(f".{kind}", np.ascontiguousarray(pixels), options)
+    assert done
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode()}", image.shape[1], image.shape[0]

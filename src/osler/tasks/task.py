@@ -1,0 +1,121 @@
+"""What a task is: the only one who knows what targets look like, which losses fit, and what raw outputs mean."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from osler.data.source import DataSource
+from osler.structures.batch import Batch
+from osler.structures.registry import Registry
+from osler.structures.sample import Sample
+from osler.tasks.recipe import TaskSection
+
+Losses = dict[str, Tensor]  # named scalars; what is minimised is their sum
+LossFunction = Callable[..., Tensor]  # a person's own: loss(outputs, target) gives one number
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One update: which group of parameters moves, and a closure that runs the forward pass and returns named losses.
+
+    The loop calls the closure under its precision, sums the losses, goes backward, clips and steps that group's
+    optimiser. It may call the closure several times (L-BFGS).
+    """
+
+    losses: Callable[[], Losses]
+    group: str = "model"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a network answered on a split, every sample once, in the data set's order. Arrays have a row per sample."""
+
+    indices: Int[np.ndarray, " samples"]
+    predictions: Any  # as `Task.decode` gives them, concatenated
+    targets: Any
+    losses: dict[str, float] = field(default_factory=dict)  # means over the samples
+
+
+class Task(ABC):
+    """Steps, losses, decoding, metrics and drawing of one kind of problem."""
+
+    name: ClassVar[str]
+    monitor: ClassVar[str]  # the metric by which the best checkpoint is chosen
+    direction: ClassVar[Literal["max", "min"]] = "max"
+    notes: Sequence[str] = ()  # what was found or chosen when the task was built that the person should know
+
+    @classmethod
+    def build(
+        cls, section: TaskSection, source: DataSource, *, seed: int = 0, loss: LossFunction | None = None
+    ) -> "Task":
+        """The task for a data set. What must be measured is measured on the training targets.
+
+        `seed` is for tasks with randomness of their own, such as a generator's noise. `loss` is a person's own loss,
+        given in Python or loaded from the file that the recipe names; it goes before `section.loss`. Unless a task
+        says otherwise, neither recipe nor data tell it anything.
+
+        Raises:
+            RecipeError: the recipe asks for something that this task or these targets do not allow.
+            DataError: the targets cannot be learnt from.
+        """
+        return cls()
+
+    def facts(self) -> dict[str, Any]:
+        """What must be kept with a trained model so that its task is made again without the data: plain JSON values."""
+        return {}
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "Task":
+        """The task of which these are the `facts`, also after a trip through JSON: the constructor's arguments."""
+        return cls(**facts)
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """How many raw outputs the network must give for a picture."""
+
+    def groups(self, model: nn.Module) -> Mapping[str, nn.Module]:
+        """The parts of the model with an optimiser of their own. One, unless the task plays several against another."""
+        return {"model": model}
+
+    @abstractmethod
+    def steps(self, model: nn.Module, batch: Batch) -> Iterator[Step]:
+        """The updates to make for one batch, in order; each is run before the next is asked for."""
+
+    @abstractmethod
+    def evaluate(self, model: nn.Module, batch: Batch) -> tuple[Any, Losses]:
+        """Raw outputs and losses of a batch, the model in evaluation mode, no gradient."""
+
+    @abstractmethod
+    def decode(self, outputs: Any) -> Any:
+        """Raw outputs as predictions: an array (or list) on the CPU with a row per picture."""
+
+    @abstractmethod
+    def collate(self, samples: Sequence[Sample]) -> Any:
+        """The targets of some samples as the `target` of a Batch."""
+
+    @abstractmethod
+    def metrics(self, outcome: Outcome) -> dict[str, float]:
+        """The numbers by which the field judges this task, over a whole split."""
+
+    @abstractmethod
+    def describe(self, prediction: Any) -> dict[str, Any]:
+        """One prediction (a row of `decode`'s) as plain values for a table, JSON or CSV."""
+
+    @abstractmethod
+    def draw(
+        self, image: UInt8[np.ndarray, "height width 3"], prediction: Any, target: Any = None
+    ) -> UInt8[np.ndarray, "drawn_height drawn_width 3"]:
+        """The picture with the prediction (and the truth, where known) written on it."""
+
+    def mistakes(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """How wrong each prediction is (0 = right; larger = worse), for the report's worst mistakes."""
+        return np.zeros(len(outcome.indices))
+
+
+tasks: Registry[type[Task]] = Registry("task")

@@ -1,0 +1,56 @@
+"""A stage that has no gradient: a scikit-learn estimator fitted on the features of the network that an earlier stage trained."""
+
+
+import numpy as np
+import torch
+from torch import nn
+
+from osler.classic.estimators import build_estimator
+from osler.classic.head import EstimatorHead, save_estimator
+from osler.data.loader import Loader
+from osler.data.source import TargetKind
+from osler.imaging.fit import FitTo
+from osler.imaging.transform import Compose
+from osler.models.head import penultimate
+from osler.structures.preprocessing import Preprocessing
+from osler.training.run_folder import RunFolder
+from osler.training.state import Training
+
+
+def fit_estimator(training: Training, *, kind: TargetKind, preprocessing: Preprocessing, folder: RunFolder) -> EstimatorHead:
+    """Fits the recipe's estimator on the training pictures, without augmentation, and saves it into the run.
+
+    The network's weights do not change. Returns the network with the estimator in the place of its last layer.
+    """
+    section = training.recipe.recipe.estimator
+    old = training.train_loader
+    loader = Loader(
+        old.dataset,
+        transform=Compose([FitTo(preprocessing)]),
+        collate=training.task.collate,
+        batch_size=old.batch_size,
+        seed=training.recipe.recipe.seed,
+        order="sequential",
+        workers=old.workers,
+    )
+    with training.evaluated() as model:
+        features, targets = features_of(training, model, loader)
+    estimator = build_estimator(section.name, kind, dict(section.options), training.recipe.recipe.seed)
+    estimator.fit(features, targets.ravel() if kind == "numbers" and targets.shape[-1] == 1 else targets)
+    if training.engine.leads:
+        save_estimator(estimator, folder.estimator)
+    return EstimatorHead(training.model, estimator, kind)
+
+
+def features_of(training: Training, model: nn.Module, loader: Loader) -> tuple[np.ndarray, np.ndarray]:
+    """What comes to the network's last layer for every picture, and the targets as the task trains on them."""
+    features, targets = [], []
+    with torch.inference_mode():
+        for batch in loader.epoch(0):
+            batch = training.prepare(batch)
+            with training.engine.autocast():
+                features.append(penultimate(model, batch.images).float().cpu().numpy())
+            targets.append(np.asarray(batch.target.cpu()))
+    return np.concatenate(features), np.concatenate(targets)
+
+

@@ -1,0 +1,103 @@
+"""From what a person said to a training that is ready to run: recipe, data, network, choices."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from osler.data.opening import open_data
+from osler.data.person import from_person
+from osler.data.source import DataSource
+from osler.structures.errors import RecipeError
+from osler.training.artefact import Artefact
+from osler.training.building import Given, build_training
+from osler.training.recipe import ResolvedRecipe, with_value
+from osler.training.recipe_file import read_recipe
+from osler.training.state import Training
+
+PASSED = "(passed in Python)"
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A training at its start, with the data that it is for."""
+
+    training: Training
+    artefact: Artefact
+    source: DataSource
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person said: a recipe file, words and values over it, and things that only Python can hold."""
+
+    recipe: str | Path | None = None
+    overrides: Iterable[str] = ()
+    values: Mapping[str, Any] | None = None
+    data: Any = None
+    model: str | nn.Module | None = None
+    loss: str | Callable[..., Tensor] | None = None
+    kept: ResolvedRecipe | None = None  # a checkpoint's recipe, in the place of all that could be said
+
+    @property
+    def given(self) -> Given:
+        """The module and the loss, where they were passed as such."""
+        model = self.model if isinstance(self.model, nn.Module) else None
+        return Given(model, self.loss if callable(self.loss) else None)
+
+    def resolved(self) -> ResolvedRecipe:
+        """The recipe with every value that was said."""
+        if self.kept is not None:
+            return self.kept
+        said = dict(self.values or {})
+        if isinstance(self.data, (str, Path)):
+            said["data.path"] = str(self.data)
+        elif self.data is not None:
+            said["data.path"] = PASSED
+        for key, value in (("model.name", self.model), ("task.loss", self.loss)):
+            if isinstance(value, str):
+                said[key] = value
+        return with_absolute_paths(read_recipe(self.recipe, self.overrides, said))
+
+    def source(self, resolved: ResolvedRecipe) -> DataSource:
+        """The data, opened.
+
+        Raises:
+            RecipeError: the recipe says that the data was passed in Python, and none was.
+        """
+        recipe = resolved.recipe
+        if isinstance(self.data, DataSource):
+            return self.data
+        if self.data is not None and not isinstance(self.data, (str, Path)):
+            return from_person(self.data, recipe.data, recipe.seed)
+        if recipe.data.path == PASSED:
+            raise RecipeError("This run's data was passed in Python: pass it again as osler.train(resume=..., data=...).")
+        return open_data(recipe.data, recipe.seed)
+
+
+def with_absolute_paths(resolved: ResolvedRecipe) -> ResolvedRecipe:
+    """The recipe with paths that do not depend on the folder one stands in: a run may be resumed from another."""
+    recipe = resolved.recipe
+    path = Path(recipe.data.path).expanduser()
+    if path.exists():
+        recipe = with_value(recipe, ["data", "path"], str(path.resolve()))
+    file, colon, name = recipe.model.name.rpartition(":")
+    if colon and Path(file).expanduser().is_file():
+        recipe = with_value(recipe, ["model", "name"], f"{Path(file).expanduser().resolve()}:{name}")
+    return ResolvedRecipe(recipe, resolved.origins)
+
+
+def prepare(wishes: Wishes, change: Callable[[DataSource], DataSource] | None = None) -> Prepared:
+    """Reads the recipe, opens the data, builds the training.
+
+    Args:
+        wishes: what the person said.
+        change: applied to the opened data, e.g. to keep a few pictures only.
+    """
+    resolved = wishes.resolved()
+    source = wishes.source(resolved)
+    source = change(source) if change else source
+    training, artefact = build_training(resolved, source, wishes.given)
+    return Prepared(training, artefact, source)

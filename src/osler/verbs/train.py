@@ -1,0 +1,185 @@
+"""`osler train`: from pictures to a trained model, its numbers, its mistakes and a report."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from osler.structures.errors import CheckpointError, RecipeError
+from osler.training.checkpoint import read_checkpoint, recipe_of, resume
+from osler.training.estimator_stage import fit_estimator
+from osler.training.interruption import stops_in_order
+from osler.training.loop import fit
+from osler.training.observer import Observer
+from osler.training.progress import ProgressBar
+from osler.training.recipe import ResolvedRecipe
+from osler.training.recipe_file import override, write_recipe
+from osler.training.recorder import Checkpointer, CsvLog, Recorder
+from osler.training.run_folder import RunFolder
+from osler.training.tensorboard_log import TensorBoardLog
+from osler.verbs.announcing import announce, announce_end, console_for
+from osler.verbs.finishing import finish
+from osler.verbs.preparing import Prepared, Wishes, prepare
+from osler.verbs.run import Run
+
+# What may change when a run goes on: how long and where it computes, not what it computes.
+CHANGEABLE = ("train.epochs", "train.patience", "train.workers", "train.device", "train.log", "train.checkpoint_every")
+
+
+def train(
+    recipe: str | Path | None = None,
+    *,
+    data: Any = None,
+    model: str | nn.Module | None = None,
+    loss: str | Callable[..., Tensor] | None = None,
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    observers: Sequence[Observer] = (),
+    quiet: bool = False,
+    **values: Any,
+) -> Run:
+    """Trains a network on pictures.
+
+    Args:
+        recipe: a YAML file; None: the defaults.
+        data: a folder, a CSV file, the name of a known set; or a `Dataset` (or a pair: training, validation) that yields a picture
+            and its label.
+        model: a network by name, `my_net.py:Net`, or a module.
+        loss: a loss by name, `my_loss.py:loss`, or a function of outputs and targets.
+        out: the run's folder; None: the next free one under runs/.
+        overrides: `key=value` words as on the command line.
+        observers: further watchers of the loop.
+        quiet: print nothing.
+        values: keys of the recipe: `epochs=10`, `train=...`; a key's last name is enough where only one key has it.
+
+    Returns:
+        The run: `run.metrics["accuracy"]`, `run.predict("cat.jpg")`, `run.report`.
+
+    Raises:
+        OslerError: something a person can put right; the message says what and how.
+    """
+    began = time.perf_counter()
+    prepared = prepare(Wishes(recipe, overrides, values, data, model, loss))
+    training = prepared.training
+    folder = new_folder(prepared, out)
+    console = console_for(quiet or not training.engine.leads)
+    announce(console, prepared)
+    with watched(prepared, folder, observers, console) as watchers, stops_in_order(training):
+        fit(training, watchers)
+    return end(prepared, folder, console, time.perf_counter() - began)
+
+
+def resume_run(
+    run: str | Path,
+    *,
+    data: Any = None,
+    model: nn.Module | None = None,
+    loss: Callable[..., Tensor] | None = None,
+    overrides: Sequence[str] = (),
+    observers: Sequence[Observer] = (),
+    quiet: bool = False,
+) -> Run:
+    """Goes on with a run from its last checkpoint, bit for bit as if it had never stopped.
+
+    Args:
+        run: the run's folder.
+        data: as for `train`, where the run's data was passed in Python.
+        model: as for `train`, where the run's network was passed in Python.
+        loss: as for `train`, where the run's loss was passed in Python.
+        overrides: words such as `train.epochs=30`; what a run computes stays as it is.
+        observers: further watchers of the loop.
+        quiet: print nothing.
+
+    Raises:
+        NoRunError: there is no run.
+        CheckpointError: its checkpoint cannot be used.
+        RecipeError: a word would change what the run computes.
+    """
+    began = time.perf_counter()
+    folder = RunFolder.existing(run)
+    content = read_checkpoint(folder.last)
+    kept = _changed(recipe_of(content, folder.last), overrides)
+    prepared = prepare(Wishes(data=data, model=model, loss=loss, kept=kept))
+    _check_classes(prepared, content)
+    resume(prepared.training, content)
+    training = prepared.training
+    console = console_for(quiet or not training.engine.leads)
+    announce(console, prepared, resumed=folder.path)
+    with watched(prepared, folder, observers, console) as watchers, stops_in_order(training):
+        fit(training, watchers)
+    return end(prepared, folder, console, time.perf_counter() - began)
+
+
+def _changed(recipe: ResolvedRecipe, overrides: Sequence[str]) -> ResolvedRecipe:
+    new = override(recipe, overrides)
+    before = dict((k, v) for k, v, _ in recipe.rows())
+    changed = [k for k, v, _ in new.rows() if before.get(k) != v]
+    refused = [k for k in changed if k not in CHANGEABLE]
+    if refused:
+        raise RecipeError(
+            f"A resumed run computes what it did before, so {', '.join(refused)} cannot change. What can: {', '.join(CHANGEABLE)}. "
+            "To start from its weights instead: osler train model.weights=RUN ..."
+        )
+    return new
+
+
+def _check_classes(prepared: Prepared, content: dict[str, Any]) -> None:
+    """A run's head has as many outputs as its data had classes; if the data has grown, the run cannot go on."""
+    names = content.get("names")
+    now = list(prepared.source.names)
+    if names is not None and list(names) != now:
+        raise CheckpointError(
+            f"The run was trained on {len(names)} classes and the data has {len(now)} now "
+            f"({', '.join(n for n in now if n not in names) or 'in another order'}): its head does not fit. "
+            "Start a new run from its weights: osler train model.weights=RUN data=..."
+        )
+
+
+def new_folder(prepared: Prepared, out: str | Path | None) -> RunFolder:
+    """The run's folder, made by the first process; its recipe is written before the first update."""
+    engine, folder = prepared.training.engine, None
+    if engine.leads:
+        name = prepared.training.recipe.recipe.model.name.rpartition(":")[2]
+        folder = RunFolder.create(Path(out) if out is not None else None, f"{prepared.source.name}-{name}")
+        write_recipe(prepared.training.recipe, folder.recipe_path)
+    folder = RunFolder(Path(engine.share(str(folder.path) if folder else None)))
+    return folder
+
+
+@contextmanager
+def watched(prepared: Prepared, folder: RunFolder, observers: Sequence[Observer], console: Any) -> Iterator[list[Observer]]:
+    """The observers of a run; only the first process writes and prints."""
+    if not prepared.training.engine.leads:
+        yield list(observers)
+        return
+    log = prepared.training.recipe.recipe.train.log
+    store = folder.store()
+    watchers: list[Observer] = [Recorder(store)]
+    if "csv" in log:
+        watchers.append(CsvLog(store, folder.path / "metrics.csv"))
+    if "tensorboard" in log:
+        watchers.append(TensorBoardLog(folder.path / "tensorboard"))
+    watchers += [Checkpointer(folder, prepared.artefact), ProgressBar(console), *observers]
+    try:
+        yield watchers
+    finally:
+        store.close()
+
+
+def end(prepared: Prepared, folder: RunFolder, console: Any, seconds: float) -> Run:
+    """The estimator's stage, the test set, the report; or the word that the run was interrupted."""
+    training = prepared.training
+    if training.interrupted:
+        announce_end(console, folder, prepared)
+        return Run(folder.path)
+    section = training.recipe.recipe.estimator
+    if section.name != "none":
+        fit_estimator(training, kind=prepared.source.kind, preprocessing=prepared.artefact.preprocessing, folder=folder)
+    if training.engine.leads:
+        finish(prepared, folder, seconds)
+        announce_end(console, folder, prepared)
+    training.engine.barrier()
+    return Run(folder.path)
