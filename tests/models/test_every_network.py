@@ -163,7 +163,7 @@ def test_feature_maps_are_as_hooks_measure_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_below_the_smallest_size_it_cannot_see(name: str) -> None:
-    """The declared size is not larger than need be: one pixel less fails, or leaves a last map that no stride explains."""
+    """The declared size is not larger than need be: one pixel less fails, or is less than a stride."""
     model = make(name).eval()
     last = feature_maps(model)[-1]
     side = minimum_size(name) - 1

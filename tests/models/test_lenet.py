@@ -63,12 +63,14 @@ def test_the_modern_form_has_61706_parameters_and_reads_digits() -> None:
     assert parameters(net) == 61_706
     assert [type(m) for m in net.children() if parameters(m)] == [nn.Conv2d] * 3 + [nn.Linear] * 2
     images, labels = digits_at_32()
-    optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-    for _epoch in range(4):
-        for rows in torch.arange(1400).split(32):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(net(images[rows]), labels[rows]).backward()
-            optimizer.step()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3)
+    batches = [rows for _epoch in range(12) for rows in torch.randperm(1400).split(64)]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=len(batches))
+    for rows in batches:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(images[rows]), labels[rows]).backward()
+        optimizer.step()
+        schedule.step()
     with torch.no_grad():
         accuracy = (net.eval()(images[1400:]).argmax(1) == labels[1400:]).float().mean()
     assert accuracy >= 0.97
@@ -98,7 +100,7 @@ def test_padding_suits_pictures_of_28() -> None:
 
 
 def test_real_weights_fit_and_read_digits() -> None:
-    """Weights trained on MNIST by others (see ../shared/data/weights) judge scikit-learn's digits, which they never saw."""
+    """Weights trained on MNIST by others (see ../shared/data/weights) judge digits they never saw."""
     path = Path(__file__).parents[2].parent / "shared" / "data" / "weights" / "lenet5_mnist.pth"
     if not path.exists():
         pytest.skip(f"{path} is not there")

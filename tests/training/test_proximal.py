@@ -47,7 +47,7 @@ def test_l1_gives_exact_zeros_where_l2_gives_none() -> None:
         nn.init.zeros_(model.weight)
         section = TrainSection(optimizer="sgd", lr=0.2, **values)
         optimizer = build_optimizer(section, model, batch_size=len(inputs))
-        for _ in range(300):
+        for _ in range(1000):
             optimizer.zero_grad()
             nn.functional.binary_cross_entropy_with_logits(model(inputs)[:, 0], targets).backward()
             optimizer.step()

@@ -37,6 +37,6 @@ class ArrayDataSet:
         """Empty: a picture in an array has no file of its own."""
         return ""
 
-    def select(self, rows: Int[np.ndarray, " rows"]) -> "ArrayDataSet":
-        """The data set of these rows, in this order; the pixels are shared."""
-        return ArrayDataSet(self.images, self.targets[rows], rows=self.rows[rows])
+    def select(self, rows: Int[np.ndarray, " rows"], targets: np.ndarray | None = None) -> "ArrayDataSet":
+        """The data set of these rows, in this order, with other targets where given; the pixels are shared."""
+        return ArrayDataSet(self.images, self.targets[rows] if targets is None else targets, rows=self.rows[rows])

@@ -20,10 +20,9 @@ def assemble(parts: Parts, section: DataSection, seed: int) -> DataSource:
     training pictures alone.
 
     Raises:
-        DataError: there are too few pictures or classes to learn from, or pictures cannot be read.
+        DataError: there are too few pictures to divide, or none of those that were tried can be read.
         RecipeError: the section asks for an impossible division.
     """
-    _check(parts)
     notes = list(parts.notes)
     train, test = parts.train, parts.test
     if test is None and section.test > 0:
@@ -37,8 +36,12 @@ def assemble(parts: Parts, section: DataSection, seed: int) -> DataSource:
     return _with_appearance(source)
 
 
-def _check(parts: Parts) -> None:
-    """Refuses what nothing can be learnt from."""
+def refuse_unlearnable(parts: Parts) -> None:
+    """Refuses what nothing can be learnt from.
+
+    Raises:
+        DataError: there are fewer than two training pictures, or they are all of one class.
+    """
     train = parts.train
     if len(train) < 2:
         raise DataError(f"{parts.name} has {len(train)} training picture(s); training needs two or more.")

@@ -1,6 +1,7 @@
 """Several data sets as one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
@@ -10,13 +11,15 @@ from osler.structures.sample import Sample
 
 
 class JoinedDataSet:
-    """The samples of some data sets one after the other, numbered through; or some of these samples."""
+    """Samples of several data sets, numbered through."""
 
-    def __init__(self, parts: Sequence[DataSet], *, rows: Int[np.ndarray, " samples"] | None = None) -> None:
+    def __init__(self, parts: Sequence[DataSet], rows: Int[np.ndarray, " rows"] | None = None, targets: np.ndarray | None = None):
+        """`rows` picks among the samples of all parts one after the other (None: all); `targets` takes the place of theirs."""
         self.parts = list(parts)
         self._ends = np.cumsum([len(p) for p in self.parts])
         self.rows = np.arange(self._ends[-1]) if rows is None else rows
-        self.targets = np.concatenate([p.targets for p in self.parts])[self.rows]
+        self._given = targets is not None
+        self.targets = np.concatenate([p.targets for p in self.parts])[self.rows] if targets is None else targets
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -24,21 +27,22 @@ class JoinedDataSet:
     def __getitem__(self, index: int) -> Sample:
         part, row = self._place(index)
         sample = part[row]
-        sample.index = index
-        return sample
+        target = self.targets[index] if self._given else sample.target
+        return replace(sample, index=index, target=target)
 
     def path(self, index: int) -> str:
-        """Where the picture came from; empty for one that has no file of its own."""
+        """Where a picture came from."""
         part, row = self._place(index)
         return part.path(row)
 
-    def select(self, rows: Int[np.ndarray, " rows"]) -> "JoinedDataSet":
+    def select(self, rows: Int[np.ndarray, " rows"], targets: np.ndarray | None = None) -> "JoinedDataSet":
         """The data set of these rows, in this order."""
-        return JoinedDataSet(self.parts, rows=self.rows[rows])
+        kept = self.targets[rows] if targets is None and self._given else targets
+        return JoinedDataSet(self.parts, self.rows[rows], kept)
 
     @property
     def decode_size(self) -> tuple[int, int] | None:
-        """The size at which pictures are decoded, where the parts read files."""
+        """The size at which pictures are decoded."""
         return self.parts[0].decode_size
 
     @decode_size.setter
@@ -47,7 +51,6 @@ class JoinedDataSet:
             part.decode_size = size
 
     def _place(self, index: int) -> tuple[DataSet, int]:
-        """The part that a sample lies in, and its row there."""
         row = int(self.rows[index])
         part = int(np.searchsorted(self._ends, row, side="right"))
         return self.parts[part], row - (int(self._ends[part - 1]) if part else 0)

@@ -1,8 +1,9 @@
 """From the `data` section of a recipe to a DataSource: what lies there is recognised, read, divided and looked at."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from osler.data.assembling import assemble
+from osler.data.assembling import assemble, refuse_unlearnable
 from osler.data.cifar import find_cifar, read_cifar
 from osler.data.folders import has_class_folders, read_folders
 from osler.data.idx import has_idx, read_idx_folder
@@ -10,24 +11,32 @@ from osler.data.known import known_names, read_known, recognised_names
 from osler.data.parts import Parts
 from osler.data.pictures import hidden
 from osler.data.recipe import DataSection
+from osler.data.renumbering import renumber
 from osler.data.source import DataSource
 from osler.data.table import read_table
 from osler.structures.errors import DataError
 from osler.structures.registry import nearest
 
 
-def open_data(section: DataSection, seed: int) -> DataSource:
+def open_data(section: DataSection, seed: int, *, names: Sequence[str] | None = None) -> DataSource:
     """The pictures and labels that a recipe names, in training, validation and test sets.
 
     Args:
         section: which data, and how it is divided.
         seed: of the division.
+        names: what a trained model calls its outputs, where the data is to be judged by it: targets are numbered so, and data that
+            nothing could be learnt from (one class, one picture) is accepted.
 
     Raises:
         DataError: the data is missing, damaged, or cannot be used; the message says what would be right.
         RecipeError: the section asks for an impossible division.
     """
-    return assemble(read_parts(section), section, seed)
+    parts = read_parts(section)
+    if names is None:
+        refuse_unlearnable(parts)
+    else:
+        parts = renumber(parts, names)
+    return assemble(parts, section, seed)
 
 
 def read_parts(section: DataSection) -> Parts:

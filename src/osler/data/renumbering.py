@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from osler.data.parts import Parts
-from osler.data.source import DataSet
 from osler.structures.errors import DataError
 
 
@@ -21,17 +20,16 @@ def renumber(parts: Parts, names: Sequence[str]) -> Parts:
         what = {"class": "classes", "labels": "labels", "numbers": "numbers"}[parts.kind]
         fault = f"has {what} that are not known: {', '.join(strange[:6])}" if strange else f"lacks {', '.join(missing[:6])}"
         raise DataError(f"{parts.name} {fault}. Known {what}: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}.")
-    for dataset in parts.given().values():
-        _renumber(dataset, parts, names)
+    for part, dataset in parts.given().items():
+        setattr(parts, part, dataset.select(np.arange(len(dataset)), _renumbered(dataset.targets, parts, names)))
     parts.names = tuple(names)
     return parts
 
 
-def _renumber(dataset: DataSet, parts: Parts, names: Sequence[str]) -> None:
+def _renumbered(targets: np.ndarray, parts: Parts, names: Sequence[str]) -> np.ndarray:
     places = np.array([names.index(name) for name in parts.names])
     if parts.kind == "class":
-        dataset.retarget(places[dataset.targets])
-    else:
-        targets = np.zeros((len(dataset), len(names)), dataset.targets.dtype)
-        targets[:, places] = dataset.targets
-        dataset.retarget(targets)
+        return places[targets]
+    spread = np.zeros((len(targets), len(names)), targets.dtype)
+    spread[:, places] = targets
+    return spread

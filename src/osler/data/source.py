@@ -35,8 +35,8 @@ class DataSet(Protocol):
         """Where the picture came from, for the person; empty for a picture that has no file of its own."""
         ...
 
-    def select(self, rows: Int[np.ndarray, " rows"]) -> "DataSet":
-        """A data set of these rows, in this order; pixels are shared, not copied."""
+    def select(self, rows: Int[np.ndarray, " rows"], targets: np.ndarray | None = None) -> "DataSet":
+        """A data set of these rows, in this order, with other targets where given; pixels are shared, not copied."""
         ...
 
 

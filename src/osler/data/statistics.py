@@ -1,43 +1,49 @@
 """Mean and spread of each channel, for standardisation: fitted on training pictures only."""
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from osler.data.randomness import Stream, generator
 from osler.data.source import DataSet
+from osler.imaging.colour import to_channels
 from osler.imaging.decode import UnreadableError
 from osler.structures.errors import DataError
-from osler.structures.sample import Sample
 
 SMALLEST_SPREAD = 1 / 255  # one step of a byte: a constant channel must not be divided by zero
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+Moments = tuple[Float[np.ndarray, " channels"], Float[np.ndarray, " channels"]]
+
+
+def moments(image: UInt8[np.ndarray, "height width channels"]) -> Moments:
+    """Mean and mean square of each channel of a picture, in bytes."""
+    pixels = image.reshape(-1, image.shape[-1])
+    counts = [np.bincount(channel, minlength=256) for channel in pixels.T]  # exact, and faster than turning bytes into floats
+    levels = np.arange(256.0)
+    return (
+        np.array([count @ levels for count in counts]) / len(pixels),
+        np.array([count @ levels**2 for count in counts]) / len(pixels),
+    )
 
 
 class ChannelSums:
     """Sums from which mean and spread follow, picture by picture. Each picture counts alike, whatever its size."""
 
     def __init__(self, channels: int) -> None:
+        self.channels = channels
         self.pictures = 0
-        self._first = np.zeros(channels)
-        self._second = np.zeros(channels)
+        self._sums = np.zeros((2, channels))
 
-    def add(self, sample: Sample) -> None:
-        """One more picture. A grey one in a colour set counts for each channel, a colour one in a grey set by its mean."""
-        pixels = sample.image.reshape(-1, sample.image.shape[-1]).astype(np.float32)
-        first, second = pixels.mean(0, dtype=np.float64), np.square(pixels).mean(0, dtype=np.float64)
-        if len(first) > len(self._first):
-            grey = pixels.mean(1)
-            first, second = grey.mean(dtype=np.float64), np.square(grey).mean(dtype=np.float64)
-        self._first += first
-        self._second += second
+    def add_moments(self, first: Float[np.ndarray, " given"], second: Float[np.ndarray, " given"]) -> None:
+        """One more picture, by its `moments`. A grey one in a colour set counts for each channel."""
+        self._sums += np.stack([first, second])
         self.pictures += 1
 
     def result(self) -> Statistics:
         """Mean and standard deviation of each channel, pictures in [0, 1]."""
-        mean = self._first / max(1, self.pictures)
-        variance = np.maximum(self._second / max(1, self.pictures) - mean**2, 0)
-        spread = np.maximum(np.sqrt(variance) / 255, SMALLEST_SPREAD)
-        return tuple((mean / 255).tolist()), tuple(spread.tolist())
+        first, second = self._sums / max(1, self.pictures)
+        spread = np.maximum(np.sqrt(np.maximum(second - first**2, 0)) / 255, SMALLEST_SPREAD)
+        return tuple((first / 255).tolist()), tuple(spread.tolist())
 
 
 def channel_statistics(dataset: DataSet, channels: int, at_most: int = 2000, seed: int = 0) -> Statistics:
@@ -54,7 +60,7 @@ def channel_statistics(dataset: DataSet, channels: int, at_most: int = 2000, see
     sums = ChannelSums(channels)
     for row in rows.tolist():
         try:
-            sums.add(dataset[row])
+            sums.add_moments(*moments(to_channels(dataset[row].image, 1 if channels == 1 else 3)))
         except UnreadableError:  # the loader names it
             continue
     if sums.pictures == 0:

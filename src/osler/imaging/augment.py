@@ -16,7 +16,7 @@ would make them wrong, so only `color` is safe.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from osler.imaging.affine import Affine
@@ -65,41 +65,37 @@ class Augmentation:
 def build_augmentation(
     section: AugmentSection,
     *,
-    size: tuple[int, int],
-    channels: Literal[1, 3],
+    preprocessing: Preprocessing,
     typical_size: tuple[int, int],
     kind: Kind,
     num_classes: int,
-    preprocessing: Preprocessing | None = None,
     components: ColourComponents | None = None,
 ) -> Augmentation:
     """The augmentation that a recipe asks for.
 
     Args:
         section: the recipe's.
-        size: height and width of the network's input.
-        channels: of the network's input.
+        preprocessing: the model's: size and channels of its input, how pictures are fitted, how colour noise is scaled.
         typical_size: height and width of a typical picture of the data.
         kind: what the truth is: a class, several labels, numbers.
         num_classes: outputs of the network (kind `class`).
-        preprocessing: the model's, for how pictures are fitted and how colour noise is scaled; None: stretched, std
-            0.5.
         components: of the data's colours, for `pca_noise`; None: ImageNet's.
 
     Raises:
         RecipeError: an unknown preset, transform or option (the nearest is offered), or a mixture that the truth does
         not allow.
     """
-    preprocessing = preprocessing or Preprocessing(size=size, channels=channels, fit="stretch")
     chosen, reason = section.preset, ""
     if chosen == "auto":
-        chosen, reason = _automatic(kind, channels, typical_size)
+        chosen, reason = _automatic(kind, preprocessing.channels, typical_size)
     if chosen not in PRESETS:
         raise RecipeError(f"data.augment.preset: {unknown('preset', chosen, [*PRESETS, 'auto'])}")
     fit = FitTo(preprocessing)
-    sample = PRESETS[chosen](fit, _pictures(channels, typical_size), typical_size)
+    sample = PRESETS[chosen](fit, _pictures(preprocessing.channels, typical_size), typical_size)
     if section.transforms:
-        sample += [*make_transforms(section.transforms, size=size), fit]
+        # A person's own transforms may have changed the size; the crop's share was cut off by the preset already.
+        again = FitTo(replace(preprocessing, crop_fraction=1.0))
+        sample += [*make_transforms(section.transforms, size=preprocessing.size), again]
     return Augmentation(sample, _batch(section, kind, num_classes, preprocessing, components), chosen, reason)
 
 

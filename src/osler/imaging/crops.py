@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from osler.imaging.decode import EncodedPicture, Step, Window, aligned, reduction
 from osler.imaging.fit import border, centred
-from osler.imaging.geometry import crop, crop_truth, pad_truth, resize_truth
+from osler.imaging.geometry import crop, cut_truth, pad_truth, resize_truth
 from osler.imaging.resize import Pixels, resize
 from osler.imaging.transform import sample_transforms
 from osler.structures.sample import Sample
@@ -103,8 +103,4 @@ class RandomResizedCrop:
         return centred(height, width, min(height, round(width / ratio)), min(width, round(height * ratio)))
 
     def _finish(self, sample: Sample, pixels: UInt8[np.ndarray, "height width channels"], window: Window) -> Sample:
-        image = resize(np.ascontiguousarray(pixels), self.size)
-        if sample.objects is None and sample.segmentation is None:
-            return sample.with_image(image)
-        inside = np.broadcast_to(np.uint8(0), (window[3] - window[1], window[2] - window[0], 1))
-        return resize_truth(crop_truth(sample, inside, window), image)
+        return resize_truth(cut_truth(sample, window), resize(pixels, self.size))

@@ -93,7 +93,8 @@ class EncodedPicture:
     def open(cls, path: str | Path, *, channels: Literal[1, 3] = 3, max_pixels: int = MAX_PIXELS) -> "EncodedPicture":
         """The picture file at `path`; raises as `read_image` does, except for damage within the pixels."""
         try:
-            data = Path(path).read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                data = file.read()
         except OSError as error:
             raise UnreadableError(f"{path} cannot be opened: {error.strerror or error}.") from None
         return cls.of(data, name=str(path), channels=channels, max_pixels=max_pixels)
@@ -245,7 +246,7 @@ def _eight_bit_rgb(
     """Whatever OpenCV decodes (grey, BGR, BGRA; 8 or 16 bits) as 8-bit RGB or grey."""
     if image.dtype not in (np.uint8, np.uint16):
         raise UnreadableError(
-            f"{picture.name} holds pixels of type {image.dtype}; only 8 and 16 bits are pictures here: convert it first."
+            f"{picture.name} holds pixels of type {image.dtype}; only 8 and 16 bits can be read: convert it first."
         )
     if picture.header.cmyk:
         raise UnreadableError(f"{picture.name} is a TIFF in printing inks (CMYK): convert it to RGB first.")

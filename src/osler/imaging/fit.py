@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from osler.imaging.colour import to_channels
 from osler.imaging.decode import EncodedPicture, Step, Window, aligned, reduction
-from osler.imaging.geometry import clip_boxes, crop_truth, pad_truth, resize_truth, scale_boxes
+from osler.imaging.geometry import clip_boxes, cut_truth, pad_truth, resize_truth, scale_boxes
 from osler.imaging.resize import resize
 from osler.structures.preprocessing import Preprocessing
 from osler.structures.sample import Sample
@@ -92,8 +92,8 @@ class FitTo:
 
     def _finish(self, sample: Sample, pixels: UInt8[np.ndarray, "height width channels"], plan: _Plan) -> Sample:
         tall, wide = self.preprocessing.size
-        image = resize(to_channels(np.ascontiguousarray(pixels), self.preprocessing.channels), plan.inner)
-        sample = resize_truth(crop_truth(sample, _blank(plan.window), plan.window), image)
+        image = resize(to_channels(pixels, self.preprocessing.channels), plan.inner)
+        sample = resize_truth(cut_truth(sample, plan.window), image)
         if plan.inner == (tall, wide):
             return sample
         right, bottom = wide - plan.inner[1] - plan.left, tall - plan.inner[0] - plan.top
@@ -127,8 +127,3 @@ def border(
         value = [float(v) for v in fill]
         padded = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT, value=value)
     return padded if padded.ndim == 3 else padded[:, :, None]
-
-
-def _blank(window: Window) -> UInt8[np.ndarray, "height width 1"]:
-    """Stands for pixels of a window's size where only the size matters; takes no memory."""
-    return np.broadcast_to(np.uint8(0), (window[3] - window[1], window[2] - window[0], 1))

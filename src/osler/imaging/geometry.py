@@ -19,6 +19,11 @@ OUTSIDE = 255  # the class of pixels that no picture covers
 Image = UInt8[np.ndarray, "height width channels"]
 
 
+def blank(height: int, width: int, channels: int = 1) -> Image:
+    """Stands for pixels where only their shape matters: takes no memory, and refuses to be written."""
+    return np.ndarray((height, width, channels), np.uint8, buffer=b"\0", strides=(0, 0, 0))
+
+
 def clip_boxes(boxes: Float[np.ndarray, "objects 4"], height: int, width: int) -> Float[np.ndarray, "objects 4"]:
     """Boxes with their corners inside a picture of that size."""
     limit = np.array([width, height, width, height], boxes.dtype)
@@ -99,6 +104,11 @@ def crop_truth(sample: Sample, image: Image, window: tuple[int, int, int, int]) 
     if segmentation is not None:
         segmentation = segmentation[y1:y2, x1:x2].copy()
     return replace(sample, image=image, objects=objects, segmentation=segmentation)
+
+
+def cut_truth(sample: Sample, window: tuple[int, int, int, int]) -> Sample:
+    """As `crop_truth`, with no more of the picture than its new shape, for who brings the pixels another way."""
+    return crop_truth(sample, blank(window[3] - window[1], window[2] - window[0]), window)
 
 
 def crop(sample: Sample, window: tuple[int, int, int, int]) -> Sample:

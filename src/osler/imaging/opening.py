@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from osler.imaging.decode import EncodedPicture
+from osler.imaging.geometry import blank
 from osler.imaging.transform import SampleTransform
 from osler.structures.sample import Sample
 
@@ -42,8 +43,9 @@ def open_sample(
         UnreadableError: the file is cut short or damaged.
     """
     first, rest = (transforms[0], transforms[1:]) if transforms else (None, ())
-    if isinstance(first, Opens):
-        sample = first.open(picture, replace(sample, image=_placeholder(picture)), rng)
+    opened = getattr(first, "open", None)  # a protocol's isinstance takes as long as a small resize
+    if opened is not None:
+        sample = opened(picture, replace(sample, image=_placeholder(picture)), rng)
     else:
         sample = replace(sample, image=picture.read())
         sample = sample if first is None else first(sample, rng)
@@ -53,4 +55,4 @@ def open_sample(
 
 
 def _placeholder(picture: EncodedPicture) -> UInt8[np.ndarray, "height width channels"]:
-    return np.broadcast_to(np.uint8(0), (picture.height, picture.width, picture.channels))
+    return blank(picture.height, picture.width, picture.channels)

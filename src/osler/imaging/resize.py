@@ -26,7 +26,7 @@ Pixels = Annotated[int, Ge(1)]
 def resize(
     image: UInt8[np.ndarray, "height width channels"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "new_height new_width channels"]:
-    """The picture at `size` (height, width), antialiased bilinear; the same array if it has that size already."""
+    """The picture, or a window of one, at `size` (height, width), antialiased bilinear; itself if it has that size."""
     height, width, channels = image.shape
     if (height, width) == size:
         return image

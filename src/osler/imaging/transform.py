@@ -21,7 +21,7 @@ class SampleTransform(Protocol):
 
 
 class BatchTransform(Protocol):
-    """The per-batch part: runs on the device, on standardised pictures. All its randomness is from a CPU `generator`."""
+    """The per-batch part: runs on the device, on standardised pictures. All chance comes from a CPU `generator`."""
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The transformed batch; the one given is left as it is."""

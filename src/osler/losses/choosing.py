@@ -76,32 +76,45 @@ class Mismatch:
     better: str  # the registered name of a loss that fits, or what to change
 
 
+_SQUARES_ON_CLASSES = Mismatch(
+    "The targets are one-hot rows: behind a softmax, squared error has no slope where the answer is surely wrong.",
+    "cross_entropy",
+)
+_SIGMOIDS_ON_CLASSES = Mismatch(
+    "Exactly one label is true in every row: the classes exclude one another, yet each has a sigmoid of its own.",
+    "cross_entropy",
+)
+_SOFTMAX_ON_LABELS = Mismatch(
+    "Some rows have several true labels, but softmax makes them compete for one unit of probability.", "bce"
+)
+_SOFTMAX_TWICE = Mismatch(
+    "The outputs are probabilities already: softmax twice flattens them, and the loss cannot come near 0.",
+    "give raw outputs: no softmax at the network's end",
+)
+_SIGMOID_TWICE = Mismatch(
+    "The outputs all lie in [0, 1]: they look like probabilities, and this loss takes a sigmoid of them again.",
+    "give raw outputs: no sigmoid at the network's end",
+)
+
+
 def find_mismatches(
     loss: str, outputs: Float[Tensor, "batch outputs"], target: Float[Tensor, "batch outputs"] | Int[Tensor, " batch"]
 ) -> list[Mismatch]:
     """What is wrong between a loss (by its registered name), a batch of a network's outputs and their targets."""
     found = []
     rows = target if target.ndim == 2 and outputs.shape[1] > 1 else None
+    softmax, sigmoid = loss in ("cross_entropy", "focal", "kl"), loss in ("bce", "sigmoid_focal")
     if rows is not None and _one_hot(rows):
         if loss == "mse":
-            text = "The targets are one-hot: behind a softmax, squared error has no slope where the answer is surely wrong."
-            found.append(Mismatch(text, "cross_entropy"))
-        if loss in ("bce", "sigmoid_focal"):
-            text = (
-                "Exactly one label is true in every row: the classes exclude one another, yet each has its own sigmoid."
-            )
-            found.append(Mismatch(text, "cross_entropy"))
-    if rows is not None and loss in ("cross_entropy", "focal") and bool((rows.sum(dim=1) > 1 + 1e-4).any()):
-        text = "Some rows have several true labels, but softmax makes them compete for one unit of probability."
-        found.append(Mismatch(text, "bce"))
-    if loss in ("cross_entropy", "focal", "kl") and _distributions(outputs):
-        text = "The outputs are probabilities already: softmax twice flattens them, and the loss cannot come near 0."
-        found.append(Mismatch(text, "give raw outputs: no softmax at the network's end"))
-    elif loss in ("bce", "sigmoid_focal") and outputs.numel() > 1 and _probabilities(outputs):
-        text = (
-            "The outputs all lie in [0, 1]: they look like probabilities, and this loss takes a sigmoid of them again."
-        )
-        found.append(Mismatch(text, "give raw outputs: no sigmoid at the network's end"))
+            found.append(_SQUARES_ON_CLASSES)
+        if sigmoid:
+            found.append(_SIGMOIDS_ON_CLASSES)
+    if rows is not None and softmax and bool((rows.sum(dim=1) > 1 + 1e-4).any()):
+        found.append(_SOFTMAX_ON_LABELS)
+    if softmax and _distributions(outputs):
+        found.append(_SOFTMAX_TWICE)
+    elif sigmoid and outputs.numel() > 1 and _probabilities(outputs):
+        found.append(_SIGMOID_TWICE)
     return found
 
 

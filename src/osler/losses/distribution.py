@@ -12,7 +12,8 @@ def as_distribution(
 ) -> Float[Tensor, "batch classes"]:
     """Each target as a row of probabilities; `smoothing` of it is spread evenly over all classes.
 
-    That is label smoothing (Szegedy et al. 2016, section 7). Rows that are distributions already (mixup's) are only smoothed.
+    That is label smoothing (Szegedy et al. 2016, section 7). Rows that are distributions already (mixup's) are only
+    smoothed.
     """
     rows = target.float() if target.is_floating_point() else F.one_hot(target, classes).float()
     return rows * (1 - smoothing) + smoothing / classes if smoothing else rows

@@ -1,7 +1,7 @@
 """Focal loss: cross-entropy that gives easy examples little weight.
 
-Lin et al. 2017, "Focal Loss for Dense Object Detection", eq. 4 and 5. For the probability p of the truth the loss is alpha * (1 - p)^gamma * -log p. With gamma 0 and alpha 1 it is
-cross-entropy.
+Lin et al. 2017, "Focal Loss for Dense Object Detection", eq. 4 and 5. For the probability p of the truth the loss is
+alpha * (1 - p)^gamma * -log p. With gamma 0 and alpha 1 it is cross-entropy.
 """
 
 import torch

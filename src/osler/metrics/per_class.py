@@ -26,8 +26,9 @@ class ClassRow:
 def class_rows(names: Sequence[str], counts: Counts, questions: Iterable[Question]) -> list[ClassRow]:
     """The rows, in the order of the names."""
     both = [(roc_auc(scores, truth), average_precision(scores, truth)) for scores, truth in questions]
-    rates = zip(counts.support.tolist(), precision(counts).tolist(), recall(counts).tolist(), f1(counts).tolist(), strict=True)
-    return [ClassRow(name, *row, *of_curves) for name, row, of_curves in zip(names, rates, both, strict=True)]
+    rates = zip(precision(counts).tolist(), recall(counts).tolist(), f1(counts).tolist(), strict=True)
+    columns = zip(names, counts.support.tolist(), rates, both, strict=True)
+    return [ClassRow(name, support, p, r, f, roc, ap) for name, support, (p, r, f), (roc, ap) in columns]
 
 
 def areas(area: Callable[[Scores, Truth], float], questions: Iterable[Question]) -> list[float]:

@@ -28,8 +28,6 @@ def reliability_figure(found: Reliability, *, of: str = "answers") -> "Figure":
     upper.vlines(x, np.minimum(x, y), np.maximum(x, y), color=SERIES[1], linewidth=1.4)
     upper.scatter(x, y, s=14 + 120 * share[filled], color=SERIES[0], zorder=3, linewidth=0, clip_on=False)
     upper.set(xlim=(0, 100), ylim=(0, 102), yticks=range(0, 101, 20))
-    upper.text(3, 92, "right more often than it says", fontsize=8, color=LIGHT["muted"])
-    upper.text(98, 4, "surer than it should be", fontsize=8, color=LIGHT["muted"], ha="right")
     middle, width = 50 * (found.edges[1:] + found.edges[:-1]), 88 * np.diff(found.edges)
     lower.bar(middle, 100 * share, width=width, color=SERIES[0])
     return figure

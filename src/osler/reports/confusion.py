@@ -33,8 +33,9 @@ def confusion_figure(matrix: ConfusionMatrix) -> "Figure":
     have numbers.
     """
     classes = len(matrix.names)
-    size = min(max(2.2, 1.3 + 0.36 * classes), 6.4)
-    figure = new_figure(size + 1.1, size + 0.2)
+    size = 5.2 if classes > NAMED else min(max(2.6, 1.3 + 0.36 * classes), 6.4)
+    figure = new_figure(size, size + 0.55)
+    figure.set_layout_engine("compressed")
     axes = new_axes(figure, xlabel="Predicted class", ylabel="True class", grid="")
     paint_cells(axes, levels_of(matrix.counts))
     if classes <= COUNTED:
@@ -87,16 +88,16 @@ def name_classes(axes: "Axes", names: tuple[str, ...]) -> None:
 
 
 def draw_key(figure: "Figure", axes: "Axes") -> None:
-    """The scale of colours beside the matrix, marked in per cent of the true class."""
+    """The scale of colours below the matrix, marked in per cent of the true class."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     edges = np.linspace(0, 1, len(LEVELS) + 1)
     shown = ScalarMappable(BoundaryNorm(edges, len(LEVELS)), ListedColormap(LEVELS))
-    key = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.03, aspect=28)
+    key = figure.colorbar(shown, ax=axes, location="bottom", fraction=0.03, pad=0.04, aspect=40)
     shares = np.array([0, 1, 4, 16, 36, 64, 100])
     key.set_ticks(list(np.sqrt(shares / 100)), labels=[str(s) for s in shares])
     key.minorticks_off()
     key.set_label("Share of the true class (%)", fontsize=8.5, color=LIGHT["muted"])
     key.ax.tick_params(length=0, labelsize=8, labelcolor=LIGHT["muted"])
-    key.outline.set_visible(False)  # type: ignore[operator]
+    key.outline.set_visible(False)

@@ -9,18 +9,20 @@ from pathlib import Path
 
 import torch
 
-PACKAGES = ("torch", "numpy", "opencv-python-headless", "scikit-learn")
+from osler.reports.measures import count
+
+PACKAGES = {"PyTorch": "torch", "NumPy": "numpy", "OpenCV": "opencv-python-headless", "scikit-learn": "scikit-learn"}
 
 
 def environment() -> dict[str, str]:
     """What someone needs to repeat a run, as names and values. User names, host names, paths and variables stay out."""
     found = {"Osler": version_of("osler"), "Python": platform.python_version()}
-    found |= {name: version_of(name) for name in PACKAGES}
+    found |= {name: version_of(package) for name, package in PACKAGES.items()}
     found |= {
         "platform": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "processor": processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "cores": f"{cores()} usable of {os.cpu_count()}, {torch.get_num_threads()} threads in PyTorch",
+        "cores": f"{cores()} usable of {os.cpu_count()}, {count(torch.get_num_threads(), 'thread')} in PyTorch",
     }
     optional = {"memory": memory(), "accelerator": accelerator(), "revision": revision(Path.cwd())}
     return found | {name: value for name, value in optional.items() if value}

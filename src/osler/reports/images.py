@@ -32,7 +32,7 @@ def svg(figure: "Figure", name: str, description: str) -> Html:
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), quiet_about_glyphs():
-        figure.savefig(out, format="svg", metadata=nothing, facecolor="none")
+        figure.savefig(out, format="svg", metadata=nothing, facecolor="none", bbox_inches="tight", pad_inches=0.02)
     drawing = out.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)
@@ -63,7 +63,7 @@ def quiet_about_glyphs() -> warnings.catch_warnings:
     """No warning for names in scripts that matplotlib's font lacks: the page shows them in the reader's fonts."""
 
     class Quiet(warnings.catch_warnings):
-        def __enter__(self) -> None:  # type: ignore[override]
+        def __enter__(self) -> None:
             super().__enter__()
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
 

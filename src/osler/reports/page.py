@@ -43,9 +43,9 @@ def write_report(content: ReportContent, folder: Path | str) -> Path:
 def sections_of(content: ReportContent) -> list[Section]:
     """The sections that this content fills, in the order of the page."""
     writers = (
-        headline.numbers,
         learning.learning,
         galleries.mistakes,
+        headline.numbers,
         *ANSWERS.get(content.subject.task, ()),
         galleries.batch,
         circumstances.timing,

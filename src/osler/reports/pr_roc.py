@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 POINTS = 200  # of a mean curve: finer than a pixel of the page
 NAMED = 3  # so many of the weakest classes are drawn in colour
+SHORT = 13  # letters of a name of which two fit in a row of the legend
 THREADS = 20  # up to so many other classes are drawn as threads; more would be a grey field
 
 
 def precision_recall_figure(curves: Mapping[str, Curve]) -> "Figure":
     """Precision over recall, a curve by class name. The closer to the upper right corner, the better."""
-    figure = new_figure(height=3.1)
+    figure = new_figure(height=height_of(curves))
     axes = new_axes(
         figure, xlabel="Recall (% of the class that is found)", ylabel="Precision (% of answers that are right)"
     )
@@ -30,7 +31,7 @@ def precision_recall_figure(curves: Mapping[str, Curve]) -> "Figure":
 
 def roc_figure(curves: Mapping[str, Curve]) -> "Figure":
     """True over false positive rate, with the line of pure chance. The closer to the upper left corner, the better."""
-    figure = new_figure(height=3.1)
+    figure = new_figure(height=height_of(curves))
     axes = new_axes(figure, xlabel="False positive rate (%)", ylabel="True positive rate (%)")
     axes.plot([0, 100], [0, 100], color=LIGHT["faint"], linewidth=0.9, linestyle=(0, (1, 2)))
     axes.text(62, 55, "chance", fontsize=8, color=LIGHT["muted"], rotation=0)
@@ -46,17 +47,35 @@ def draw_curves(axes: "Axes", curves: Mapping[str, Curve], area: str, *, step: b
     if len(rest) <= THREADS:
         for name in rest:
             draw_one(axes, curves[name], "_rest", step=step, color=LIGHT["faint"], linewidth=0.5)
+    short = short_names(curves)
     styles = ("-", (0, (5, 1.5)), (0, (1, 1)))
     for name, colour, style in zip(weakest, (SERIES[1], SERIES[2], SERIES[3]), styles, strict=False):
-        label = f"{plain(shorten(name, 13))} {curves[name].area:.3f}"
+        label = f"{plain(shorten(name, SHORT if short else 40))} {curves[name].area:.3f}"
         draw_one(axes, curves[name], label, step=step, color=colour, linewidth=1.3, linestyle=style)
     if len(curves) > 1:
         label = f"mean of {len(curves)} {np.mean([c.area for c in curves.values()]):.3f}"
         x = np.linspace(0, 1, POINTS)
         height = np.mean([read(c, x, step=step) for c in curves.values()], axis=0)
         axes.plot(100 * x, 100 * height, label=label, color=SERIES[0], linewidth=2.2)
-    legend(axes, title=f"{area}, weakest first", alignment="left", title_fontsize=8)
+    legend(
+        axes,
+        ncols=2 if short else 1,
+        title=f"{area}, weakest first" if len(curves) > 1 else area,
+        alignment="left",
+        title_fontsize=8,
+    )
     axes.get_legend().get_title().set_color(LIGHT["muted"])  # type: ignore[union-attr]
+
+
+def short_names(curves: Mapping[str, Curve]) -> bool:
+    """Whether the names fit two to a row of the legend."""
+    return all(len(name) <= SHORT for name in curves)
+
+
+def height_of(curves: Mapping[str, Curve]) -> float:
+    """Inches of a figure whose plot is as high whatever the legend's rows."""
+    entries = min(len(curves), NAMED) + (len(curves) > 1)
+    return 2.75 + 0.17 * (-(-entries // 2) if short_names(curves) else entries)
 
 
 def draw_one(axes: "Axes", curve: Curve, label: str, *, step: bool, **style: object) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # cividis at ten equal steps from its bright end; the first three are thinned towards white, so that a lone mistake whispers.
-LEVELS = ("#fff8cd", "#f1e4a3", "#d3c685", "#aaa073", "#918b78", "#777777", "#60646f", "#47516c", "#2a3f6d", "#002d68")
+LEVELS = ("#fff292", "#ebda7e", "#ccbd76", "#aaa073", "#918b78", "#777777", "#60646f", "#47516c", "#2a3f6d", "#002d68")
 # The same for dark ground, from its dark end, which is lifted off the ground.
 DARK_LEVELS = (
     "#10305f",

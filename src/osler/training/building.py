@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from osler.data.source import DataSource
 from osler.data.statistics import channel_statistics
 from osler.imaging.augment import Augmentation, build_augmentation
 from osler.imaging.fit import FitTo
+from osler.imaging.pca_noise import ColourComponents, colour_components
 from osler.imaging.transform import Compose
 from osler.models.data_initialisation import NeedsData
 from osler.models.head import find_head
@@ -38,6 +40,7 @@ NAMED_STATISTICS = {
     "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
     "half": Statistics(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
 }
+COLOUR_PICTURES = 500  # whose pixels give the principal colours
 INITIALISATION_PICTURES = 2_000  # for networks whose first weights are measured on the training pictures
 
 
@@ -257,7 +260,7 @@ def _choose_computing(resolved: ResolvedRecipe, source: DataSource, model: nn.Mo
     settle("train.memory_format", lambda: engines.choose_memory_format(model))
     settle("train.batch_size", lambda: engines.choose_batch_size(len(source.train), preprocessing.size))
     settle("train.workers", lambda: engines.choose_workers(source.in_memory, launched_processes()))
-    settle("train.optimizer", lambda: choose_optimizer(model, resolved.recipe.task.name))
+    settle("train.optimizer", lambda: choose_optimizer(model))
     settle("train.lr", lambda: choose_lr(train().optimizer))
     settle("train.weight_decay", lambda: choose_weight_decay(train().optimizer))
     return resolved
@@ -274,6 +277,7 @@ def _loaders(
         typical_size=source.typical_size,
         kind=source.kind,
         num_classes=task.outputs,
+        components=_components(resolved, source),
     )
     if recipe.data.augment.preset == "auto":
         resolved = resolved.choose("data.augment.preset", augmentation.chosen, augmentation.reason)
@@ -281,22 +285,21 @@ def _loaders(
     if size % engine.world:
         raise TrainingError(f"train.batch_size={size} does not divide among {engine.world} processes. Choose a multiple.")
     order = "balanced" if recipe.data.sampler == "balanced" else "shuffle"
-    train = _loader(resolved, source.train, augmentation.sample, task, preprocessing, engine, order)
+    train = _loader(resolved, source.train, augmentation.sample, task, augmentation.at_least, engine, order)
     validation = evaluation_loader(resolved, source.validation, task, preprocessing, engine) if len(source.validation) else None
     return resolved, train, validation, augmentation
 
 
 def evaluation_loader(resolved: ResolvedRecipe, dataset: Any, task: Task, preprocessing: Preprocessing, engine: Engine) -> Loader:
     """A loader of every sample once, in order, without augmentation."""
-    return _loader(resolved, dataset, [FitTo(preprocessing)], task, preprocessing, engine, "sequential")
+    return _loader(resolved, dataset, [FitTo(preprocessing)], task, preprocessing.size, engine, "sequential")
 
 
 def _loader(
-    resolved: ResolvedRecipe, dataset: Any, transforms: Any, task: Task, preprocessing: Preprocessing, engine: Engine, order: Any
+    resolved: ResolvedRecipe, dataset: Any, transforms: Any, task: Task, decode_size: Any, engine: Engine, order: Any
 ) -> Loader:
     recipe = resolved.recipe
-    if hasattr(dataset, "decode_size"):
-        dataset.decode_size = preprocessing.size
+    dataset.decode_size = decode_size
     return Loader(
         dataset,
         transform=Compose(transforms),
@@ -307,13 +310,20 @@ def _loader(
         workers=recipe.train.workers,
         rank=engine.rank,
         world=engine.world,
+        unreadable=recipe.data.unreadable,
     )
+
+
+def _components(resolved: ResolvedRecipe, source: DataSource) -> ColourComponents | None:
+    """The principal colours of the training pictures, where colour noise is asked for (Krizhevsky et al. 2012, section 4.1)."""
+    if not resolved.recipe.data.augment.pca_noise or resolved.recipe.model.channels != 3:
+        return None
+    chosen = np.linspace(0, len(source.train) - 1, min(len(source.train), COLOUR_PICTURES)).astype(int)
+    return colour_components(source.train[int(i)].image for i in chosen)
 
 
 def _first_pictures(source: DataSource, preprocessing: Preprocessing) -> Tensor:
     """Some training pictures without augmentation, spread evenly over the set."""
-    import numpy as np
-
     fit, rng = FitTo(preprocessing), np.random.default_rng(0)
     chosen = np.linspace(0, len(source.train) - 1, min(len(source.train), INITIALISATION_PICTURES)).astype(int)
     pictures = np.stack([fit(source.train[int(i)], rng).image for i in chosen])

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from osler.data.joining import joined
 from osler.data.loader import Loader
 from osler.data.opening import open_data
-from osler.data.recipe import DataSection
 from osler.data.source import DataSource
 from osler.imaging.fit import FitTo
 from osler.imaging.transform import Compose
@@ -17,6 +17,7 @@ from osler.tasks.task import Outcome
 from osler.training.artefact import Artefact
 from osler.training.engine import choose_workers
 from osler.training.evaluation import evaluate as answer_all
+from osler.training.recipe import with_value
 from osler.training.recipe_file import read_recipe
 from osler.training.run_folder import RunFolder
 from osler.verbs.loading import answering_engine, load_trained
@@ -60,11 +61,9 @@ def evaluate(
         OslerError: the run, the data, or their fit is wrong; the message says how.
     """
     artefact = load_trained(run, model=model)
-    source, own = _open(run, data, values)
+    source, own = _open(run, data, values, artefact)
     dataset, named = _split(source, split, own)
-    check_fit(source, artefact)
-    if hasattr(dataset, "decode_size"):
-        dataset.decode_size = artefact.preprocessing.size
+    dataset.decode_size = artefact.preprocessing.size
     engine, standardise = answering_engine(artefact, device)
     loader = Loader(
         dataset,
@@ -80,10 +79,11 @@ def evaluate(
     return Evaluation(source.name, named, len(outcome.indices), metrics, outcome, artefact.preprocessing.names)
 
 
-def _open(run: str | Path, data: Any, values: dict[str, Any]) -> tuple[DataSource, bool]:
-    """The data to evaluate on, and whether it is the run's own."""
+def _open(run: str | Path, data: Any, values: dict[str, Any], artefact: Artefact) -> tuple[DataSource, bool]:
+    """The data to evaluate on, its answers numbered as the model knows them, and whether it is the run's own."""
     if isinstance(data, DataSource):
         return data, False
+    names = artefact.preprocessing.names
     recipe = None
     if Path(run).suffix != ".safetensors":
         recipe = RunFolder.existing(run).recipe().recipe
@@ -92,40 +92,17 @@ def _open(run: str | Path, data: Any, values: dict[str, Any]) -> tuple[DataSourc
             raise DataError("A weights file does not say which data it was trained on. Name some: data=FOLDER.")
         return open_data(recipe.data, recipe.seed), True
     section = read_recipe(values={"data.path": str(data), **{f"data.{k}": v for k, v in values.items()}}).recipe.data
-    return open_data(DataSection(**{**section.model_dump(), "validation": 0.0, "test": 0.0}), 0), False
+    whole = with_value(with_value(section, ["validation"], 0.0), ["test"], 0.0)
+    return open_data(whole, 0, names=names), False
 
 
 def _split(source: DataSource, split: str, own: bool) -> tuple[Any, str]:
     if split == "auto":
         split = "test" if source.test is not None and len(source.test) else "validation" if own else "all"
     if split == "all":
-        from osler.data.joining import joined
-
         parts = [p for p in (source.train, source.validation, source.test) if p is not None and len(p)]
         return joined(parts), "all"
     dataset = {"train": source.train, "validation": source.validation, "test": source.test}.get(split)
     if dataset is None or not len(dataset):
         raise DataError(f"{source.name} has no {split} set. Use split=train, validation, test (where there is one) or all.")
     return dataset, split
-
-
-def check_fit(source: DataSource, artefact: Artefact) -> None:
-    """Whether the data's labels are those that the model knows.
-
-    Raises:
-        DataError: they are not; the message names what differs.
-    """
-    known, given = artefact.preprocessing.names, tuple(source.names)
-    if known == given or not known:
-        return
-    strange = [n for n in given if n not in known]
-    if strange:
-        raise DataError(
-            f"{source.name} has {len(given)} classes, and the model does not know {len(strange)} of them ({', '.join(strange[:5])}). "
-            f"It knows: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}."
-        )
-    missing = [n for n in known if n not in given]
-    raise DataError(
-        f"{source.name} numbers its classes otherwise than the model: it lacks {', '.join(missing[:5]) or 'none'}. "
-        "Keep a folder (it may be empty) for every class that the model knows, in the same order."
-    )

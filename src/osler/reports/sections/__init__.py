@@ -1,0 +1,1 @@
+"""The parts of the report page, a file for each subject."""

@@ -1,5 +1,6 @@
 """How the run came about: time, recipe with who set each value, what was left out, the machine."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,10 +74,17 @@ def values(title: str, rows: Sequence[tuple[str, Any, Origin]]) -> Html | None:
         return None
     reasons = any(origin.reason for _, _, origin in rows)
     cells: list[list[object]] = [
-        [element("code", key), element("code", plainly(value)), *([origin.reason] if reasons else [])]
-        for key, value, origin in rows
+        [code(key), code(plainly(value)), *([origin.reason] if reasons else [])] for key, value, origin in rows
     ]
     return table(title, ["Key", "Value", *(["Reason"] if reasons else [])], cells, class_="words")
+
+
+def code(text: str) -> Html:
+    """A key, value or path, which may break after its dots, slashes, commas and underscores."""
+    parts = re.split(r"(?<=[./_,])", text)
+    return element(
+        "code", *(part for pieces in zip(parts, [Html("<wbr>")] * len(parts), strict=True) for part in pieces)
+    )
 
 
 def plainly(value: object) -> str:
@@ -97,7 +105,7 @@ def remarks(content: ReportContent) -> Section | None:
     if notes:
         parts.append(element("ul", *(element("li", note) for note in notes), class_="notes"))
     if skipped:
-        rows: list[list[object]] = [[element("code", s.path), s.reason] for s in skipped[:LISTED]]
+        rows: list[list[object]] = [[code(s.path), s.reason] for s in skipped[:LISTED]]
         more = f" (the first {LISTED})" if len(skipped) > LISTED else ""
         parts.append(
             table(f"{count(len(skipped), 'picture')} left out{more}", ["Picture", "Reason"], rows, class_="words")

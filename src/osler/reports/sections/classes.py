@@ -30,7 +30,8 @@ def confusions(content: ReportContent) -> Section | None:
     note = f"{count(int(matrix.counts.sum()), f'{content.studied} picture')}; blank where there are none."
     if len(matrix.names) > NAMED:
         note += " Classes are numbered from 0, as in the table of all classes below."
-    drawing = Drawing("confusion", confusion_figure(matrix), "Confusion matrix", note, "cells")
+    kind = "cells dense" if 12 < len(matrix.names) <= NAMED else "cells"
+    drawing = Drawing("confusion", confusion_figure(matrix), "Confusion matrix", note, kind)
     support = dict(zip(matrix.names, matrix.counts.sum(axis=1).tolist(), strict=True))
     rows: list[list[object]] = [[t, p, f"{n:,}", percent(n / support[t])] for t, p, n in matrix.worst()]
     heads = ["Truly", "Called", "Pictures", "Of its class"]

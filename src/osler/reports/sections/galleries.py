@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from osler.reports.content import Picture, ReportContent
 from osler.reports.html import Html, element
 from osler.reports.images import CRISP, thumbnail
-from osler.reports.measures import percent
-from osler.reports.picture_grid import caption_of, picture_grid
+from osler.reports.picture_grid import caption_lines, picture_grid
 from osler.reports.sections.section import Drawing, Section, block
 
 MOST = 24  # pictures of one gallery
@@ -44,32 +43,31 @@ def batch(content: ReportContent) -> Section | None:
         "neither can the network."
     )
     drawings = [Drawing("batch", picture_grid(shown), "A batch as the network sees it")]
-    return Section("batch", "What it was shown", lede, gallery("", shown), drawings)
+    return Section("batch", "What it was shown", lede, grid(shown), drawings)
 
 
 def gallery(title: str, pictures: Sequence[Picture]) -> Html | None:
-    """Pictures in a grid under a heading."""
-    if not pictures:
-        return None
-    grid = element("div", *(picture_html(p) for p in pictures), class_="gallery")
-    return element("div", element("h3", title) if title else None, grid)
+    """Pictures under a heading; nothing where there are none."""
+    return element("div", element("h3", title), grid(pictures)) if pictures else None
+
+
+def grid(pictures: Sequence[Picture]) -> Html:
+    """Pictures in rows."""
+    return element("div", *(picture_html(p) for p in pictures), class_="gallery")
 
 
 def picture_html(picture: Picture) -> Html:
     """One picture with its caption; small ones keep their pixels."""
     address, width, height = thumbnail(picture.image)
     crisp = "crisp" if max(picture.image.shape[:2]) <= CRISP else None
-    image = element("img", src=address, alt=caption_of(picture) or "picture", width=width, height=height, class_=crisp)
+    image = element(
+        "img", src=address, alt=", ".join(caption_lines(picture)) or "picture", width=width, height=height, class_=crisp
+    )
     return element("figure", image, element("figcaption", *words(picture)))
 
 
 def words(picture: Picture) -> list[Html]:
-    """The caption: the answer, the truth where it differs, and how sure."""
-    if picture.caption or not picture.predicted:
-        return [element("span", picture.caption or picture.true)]
-    lines = [element("span", picture.predicted, class_="said")]
-    if picture.true and picture.true != picture.predicted:
-        lines.append(element("span", f"truly {picture.true}", class_="truth"))
-    if picture.probability is not None:
-        lines.append(element("span", f"{percent(picture.probability)} sure", class_="sure"))
-    return lines
+    """The caption's lines: the answer stands out, the rest is quieter."""
+    first, *rest = caption_lines(picture)
+    loud = "said" if picture.predicted else None
+    return [element("span", first, class_=loud), *(element("span", line, class_="quiet") for line in rest)]

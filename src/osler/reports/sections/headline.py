@@ -126,7 +126,9 @@ def numbers(content: ReportContent) -> Section | None:
     rows: list[list[object]] = [
         [sentence_case(spell(n)), *(write_value(n, m[n]) if n in m else "–" for m in splits.values())] for n in names
     ]
-    body = table("Every metric of the best checkpoint", ["Metric", *(sentence_case(s) for s in splits)], rows)
+    body = table(
+        "Every metric of the best checkpoint", ["Metric", *(sentence_case(s) for s in splits)], rows, class_="narrow"
+    )
     lede = (
         "Validation pictures chose the checkpoint; test pictures were looked at once, at the end."
         if "test" in splits

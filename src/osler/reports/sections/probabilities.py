@@ -44,7 +44,10 @@ def calibration_section(found: Reliability, of: str) -> Section:
     """The reliability diagram, with the calibration error in words."""
     note = f"Expected calibration error {percent(found.error)}: so far is confidence from truth on average."
     drawing = Drawing("calibration", reliability_figure(found, of=of), "Confidence and truth", note)
-    lede = "Of the answers that are 90 % sure, nine in ten should be right: then the points lie on the diagonal."
+    lede = (
+        "Of the answers that are 90 % sure, nine in ten should be right: then the points lie on the diagonal. Above it the "
+        "network is right more often than it says, below it is surer than it should be."
+    )
     return Section("calibration", "Can its confidence be trusted?", lede, pair(drawing), [drawing])
 
 

@@ -19,15 +19,15 @@ class Drawing:
     figure: "Figure"
     title: str
     note: str = ""  # what it shows here, in a sentence
-    kind: str = ""  # "wide": may be broader than half a page; "cells": a matrix
+    kind: str = ""  # "wide": may be broader than half a page; "cells": a matrix; "cells dense": one with small names
 
     def html(self) -> Html:
         """The figure inline, its title and sentence above it."""
         note = element("span", self.note) if self.note else None
         picture = svg(self.figure, self.name, f"{self.title}. {self.note}".strip())
         style = None
-        if self.kind == "cells":
-            style = f"--width:{self.figure.get_figwidth() * 1.5 * 72:.0f}px"
+        if self.kind.startswith("cells"):
+            style = f"--width:{self.figure.get_figwidth() * 108:.0f}px"  # one and a half pixels a point, as in a pair
             picture = element("div", picture, class_="scroll", tabindex=0, role="region", aria_label=self.title)
         caption = element("figcaption", element("b", self.title), note)
         return element("figure", caption, picture, class_=f"drawing {self.kind}".strip(), style=style)

@@ -1,0 +1,131 @@
+"""The command line: each command reads its words, calls one verb, and shows the answer.
+
+Nothing heavy is imported before a verb is called: `osler --help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Osler: train on your own pictures, understand the network, find what is wrong, and ship.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+WORDS = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RECIPE.yaml] [key=value]...", help="a recipe file, and values over it", show_default=False),
+]
+
+
+@app.command()
+def train(
+    words: WORDS = None,
+    out: Annotated[Path | None, typer.Option(help="the run's folder; else the next free one under runs/")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="go on with a run from its last checkpoint")] = None,
+    show: Annotated[bool, typer.Option("--show", help="print the recipe that would run, and stop")] = False,
+    try_: Annotated[bool, typer.Option("--try", help="one batch through every stage, nothing kept")] = False,
+    overfit: Annotated[int, typer.Option(metavar="N", min=0, help="can it learn N samples by heart? nothing kept")] = 0,
+    find_lr: Annotated[bool, typer.Option("--find-lr", help="learning-rate range test; writes lr.png")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print nothing but errors")] = False,
+) -> None:
+    """Train a network: osler train data=photos model=resnet18 train.epochs=5 (with no words: on handwritten digits)."""
+    from osler.cli import training
+
+    recipe, overrides = _recipe_and_words(words)
+    training.run(
+        training.Request(recipe, overrides, out, resume, quiet), show=show, try_=try_, overfit=overfit, find_lr=find_lr
+    )
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run's folder or a .safetensors file")],
+    words: Annotated[list[str] | None, typer.Argument(metavar="[data=...]", show_default=False)] = None,
+    split: Annotated[str, typer.Option(help="auto, train, validation, test or all")] = "auto",
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
+) -> None:
+    """The metrics of a run on other data: osler evaluate runs/photos-1 data=more_photos."""
+    from osler.cli import answering
+
+    answering.show_evaluation(run, words or [], split, json_file)
+
+
+@app.command()
+def predict(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run's folder or a .safetensors file")],
+    pictures: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="files, folders, globs")],
+    out: Annotated[Path | None, typer.Option(help="write the answers there: .json or .csv")] = None,
+    draw: Annotated[Path | None, typer.Option(metavar="FOLDER", help="write the pictures with their answers there")] = None,
+) -> None:
+    """A run's answers for pictures: osler predict runs/photos-1 cat.jpg 'holiday/*.jpg'."""
+    from osler.cli import answering
+
+    answering.show_predictions(run, pictures, out, draw)
+
+
+@app.command()
+def data(
+    path: Annotated[str, typer.Argument(help="a folder, a CSV file, or the name of a known set")] = "digits",
+    words: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...", show_default=False)] = None,
+) -> None:
+    """What a data set holds, and what is wrong with it."""
+    from osler.cli import answering
+
+    answering.show_data(path, words or [])
+
+
+@app.command()
+def models(
+    pattern: Annotated[str, typer.Argument(help="a name or a pattern, such as 'resnet*'")] = "*",
+) -> None:
+    """The networks that can be named."""
+    from osler.models.registry import list_models
+
+    for name in list_models(pattern):
+        typer.echo(name)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from osler import __version__
+
+        typer.echo(f"osler {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    pass
+
+
+def _recipe_and_words(words: list[str] | None) -> tuple[str | None, list[str]]:
+    """A first word without `=` is a recipe file."""
+    words = list(words or [])
+    if words and "=" not in words[0]:
+        return words[0], words[1:]
+    return None, words
+
+
+def main() -> None:
+    """The command `osler`. What a person can put right is said in a sentence, with exit status 2."""
+    from osler.structures.errors import OslerError
+
+    try:
+        app()
+    except OslerError as error:
+        typer.echo(f"osler: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("osler: stopped by Ctrl-C.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,203 @@
+"""After the last epoch: the best weights back in the network, the test set looked at once, the report."""
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from osler.classic.head import EstimatorHead, load_estimator
+from osler.data.loader import Loader
+from osler.data.source import DataSet
+from osler.imaging.decode import UnreadableError
+from osler.imaging.fit import FitTo
+from osler.imaging.transform import Compose
+from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Result, Subject
+from osler.reports.environment import environment
+from osler.reports.page import write_report
+from osler.structures.batch import Batch
+from osler.structures.preprocessing import Preprocessing
+from osler.tasks.task import Outcome
+from osler.training.artefact import load_artefact
+from osler.training.evaluation import evaluate
+from osler.training.run_folder import RunFolder
+from osler.training.store import Store
+from osler.verbs.loading import answering_engine
+from osler.verbs.preparing import Prepared
+
+SHOWN_OF_BATCH = 16
+SHOWN_ANSWERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the shipped model answers on a split."""
+
+    dataset: DataSet
+    outcome: Outcome
+    metrics: dict[str, float]
+
+
+def finish(prepared: Prepared, folder: RunFolder, seconds: float) -> dict[str, float]:
+    """Evaluates the best weights, records what they reach, writes the report; returns the metrics that count.
+
+    The network of `prepared` ends with its best weights. The answers are computed in float32, as `osler predict` computes them.
+    """
+    if folder.best.exists():
+        load_artefact(folder.best, prepared.training.model)
+    store = folder.store()
+    try:
+        began = time.perf_counter()
+        answered = _answers(prepared, folder)
+        timing = {"whole run": seconds, "final evaluation": time.perf_counter() - began}
+        facts = environment()
+        for split, found in answered.items():
+            store.set_fact(split, found.metrics)
+        store.set_fact("timing", timing)
+        store.set_fact("environment", facts)
+        write_report(_content(prepared, folder, store, answered, timing), folder.path)
+    finally:
+        store.close()
+    return answered["test" if "test" in answered else "validation"].metrics if answered else {}
+
+
+def _answers(prepared: Prepared, folder: RunFolder) -> dict[str, Answered]:
+    """What the shipped model answers on the validation set and on the test set, where there are such."""
+    source, artefact = prepared.source, copy.copy(prepared.artefact)
+    artefact.model = prepared.training.model.eval()
+    if folder.estimator.exists():
+        artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), source.kind).eval()
+    engine, standardise = answering_engine(artefact, str(prepared.training.engine.device))
+    answered = {}
+    for split, dataset in (("validation", source.validation), ("test", source.test)):
+        if dataset is None or not len(dataset):
+            continue
+        dataset.decode_size = artefact.preprocessing.size
+        loader = Loader(
+            dataset,
+            transform=Compose([FitTo(artefact.preprocessing)]),
+            collate=artefact.task.collate,
+            batch_size=prepared.training.train_loader.batch_size,
+            seed=0,
+            order="sequential",
+            workers=prepared.training.train_loader.workers,
+        )
+        outcome = evaluate(artefact.model, artefact.task, loader, engine=engine, standardise=standardise)
+        answered[split] = Answered(dataset, outcome, artefact.task.metrics(outcome))
+    return answered
+
+
+def _content(
+    prepared: Prepared, folder: RunFolder, store: Store, answered: dict[str, Answered], timing: dict[str, float]
+) -> ReportContent:
+    """Everything that the report shows."""
+    training, source, recipe = prepared.training, prepared.source, prepared.training.recipe
+    counts = {"train": len(source.train), "validation": len(source.validation)}
+    if source.test is not None and len(source.test):
+        counts["test"] = len(source.test)
+    model = recipe.recipe.model.name.rpartition(":")[2]
+    if folder.estimator.exists():
+        model = f"{recipe.recipe.estimator.name} on {model}'s features"
+    history = store.epochs()
+    skipped = [*source.skipped, *training.train_loader.skipped]
+    return ReportContent(
+        Subject(training.task.name, model, source.name, tuple(source.names), counts, recipe.recipe.task.threshold),
+        Result(
+            training.monitor,
+            training.task.direction,
+            {split: found.metrics for split, found in answered.items()},
+            {split: found.outcome for split, found in answered.items()},
+            training.best.epoch or None,
+            str(folder.best.relative_to(folder.path)),
+        ),
+        history,
+        _pictures(prepared, answered),
+        list(recipe.rows()),
+        timing | _speed(history),
+        store.fact("environment", {}),
+        Remarks([*map(str, source.notes), *training.task.notes], skipped),
+    )
+
+
+def _speed(history: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Totals over the epochs."""
+    seconds = sum(row.get("seconds", 0.0) for row in history)
+    pictures = sum(row.get("seconds", 0.0) * row.get("images_per_second", 0.0) for row in history)
+    found = {"training": seconds, "validation": sum(row.get("validation_seconds", 0.0) for row in history)}
+    return found | ({"images per second": pictures / seconds} if seconds else {})
+
+
+def _pictures(prepared: Prepared, answered: dict[str, Answered]) -> Pictures:
+    """A batch as the network sees it, the worst mistakes, the surest right answers."""
+    split = "validation" if "validation" in answered else next(iter(answered), None)
+    batch = _batch_pictures(prepared)
+    if split is None:
+        return Pictures(batch=batch)
+    found, task = answered[split], prepared.training.task
+    wrong = task.mistakes(found.outcome)
+    worst = [i for i in np.argsort(-wrong, kind="stable") if wrong[i] > 0][:SHOWN_ANSWERS]
+    sure = np.array([_sureness(p) for p in found.outcome.predictions])
+    right = [i for i in np.argsort(-sure, kind="stable") if wrong[i] == 0][:SHOWN_ANSWERS]
+    if task.name == "regression":
+        right = list(np.argsort(wrong, kind="stable")[:SHOWN_ANSWERS])
+    draw = lambda rows: [p for p in (_answer_picture(prepared, found, int(i)) for i in rows) if p is not None]  # noqa: E731
+    return Pictures(batch, draw(worst), draw(right), split)
+
+
+def _sureness(prediction: Any) -> float:
+    """The largest probability; for several labels, the least distance from undecided."""
+    values = np.atleast_1d(np.asarray(prediction, dtype=np.float64))
+    return float(values.max())
+
+
+def _answer_picture(prepared: Prepared, found: Answered, row: int) -> Picture | None:
+    """The picture with its answer and its truth drawn on it; None when it cannot be read."""
+    index = int(found.outcome.indices[row])
+    try:
+        sample = found.dataset[index]
+    except UnreadableError:
+        return None
+    fitted = FitTo(prepared.artefact.preprocessing)(sample, np.random.default_rng(0))
+    prediction, target = found.outcome.predictions[row], found.outcome.targets[row]
+    drawn = prepared.training.task.draw(fitted.image, prediction, target)
+    return Picture(drawn, caption=Path(sample.path).name if sample.path else f"picture {index}")
+
+
+def _batch_pictures(prepared: Prepared) -> list[Picture]:
+    """The first training batch, augmented and mixed, as bytes again, with its labels."""
+    training = prepared.training
+    batch = next(iter(training.train_loader.epoch(0)), None)
+    if batch is None:
+        return []
+    batch = training.prepare(batch)
+    generator = training.generator(0)
+    for transform in training.batch_transforms:
+        batch = transform(batch, generator)
+    images = unstandardised(batch, prepared.artefact.preprocessing)
+    targets = batch.target.cpu().numpy() if hasattr(batch.target, "cpu") else batch.target
+    names = prepared.source.names
+    return [Picture(image, caption=caption(target, names, training)) for image, target in zip(images, targets[:SHOWN_OF_BATCH], strict=False)]
+
+
+def unstandardised(batch: Batch, preprocessing: Preprocessing) -> np.ndarray:
+    """Standardised pictures as bytes (pictures, height, width, 3)."""
+    images = batch.images[:SHOWN_OF_BATCH].float().cpu().permute(0, 2, 3, 1).numpy()
+    images = (images * np.asarray(preprocessing.std) + np.asarray(preprocessing.mean)) * 255
+    images = images.round().clip(0, 255).astype(np.uint8)
+    return images.repeat(3, axis=3) if images.shape[3] == 1 else images
+
+
+def caption(target: Any, names: Sequence[str], training: Any) -> str:
+    """A training target in words: a class, the shares of a mixture, several labels, or numbers."""
+    values = np.asarray(target)
+    if training.task.name == "regression":
+        return ", ".join(f"{n} {v:.3g}" for n, v in zip(names, np.atleast_1d(values), strict=False))
+    if values.ndim == 0:
+        return names[int(values)]
+    held = [(names[i], float(v)) for i, v in enumerate(values) if v > 0.005]
+    if training.task.name == "multilabel":
+        return ", ".join(n if v > 0.995 else f"{n} {v:.0%}" for n, v in held) or "none"
+    return " + ".join(n if v > 0.995 else f"{v:.0%} {n}" for n, v in sorted(held, key=lambda h: -h[1])[:3])
