@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before torch and OpenMP start: two workers share two cores
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+pytest_plugins = ["craft.collector"]
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch, OpenCV and OpenMP start: several workers share the cores
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the checkout; a test that asks for it is skipped where it is missing."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real data are not there: {SHARED}")
+    return SHARED

@@ -197,3 +197,13 @@ def test_learning_rate_patterns_name_parameters(name: str) -> None:
     if isinstance(model, NeedsData):
         model.initialise_from_data(pictures(name, 8, larger=4))
         assert model(pictures(name)).isfinite().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_compiler_sees_one_graph(name: str) -> None:
+    model = make(name).eval()
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(pictures(name)), model(pictures(name)))
+    torch.compiler.reset()

@@ -1,7 +1,7 @@
-"""A small client of Chromium's DevTools protocol over its pipe (file descriptors 3 and 4), on the standard library alone.
+"""A small client of Chromium's DevTools protocol over its pipe (file descriptors 3 and 4), on the standard library.
 
-`Browser` starts a headless Chromium; `Browser.open` opens a page and gives back what it said and asked for: messages of level
-warning or error, uncaught exceptions, and every address requested beyond the page itself.
+`Browser` starts a headless Chromium; `Browser.open` opens a page and gives back what it said and asked for: messages
+of level warning or error, uncaught exceptions, and every address requested beyond the page itself.
 
 Protocol: https://chromedevtools.github.io/devtools-protocol/ (messages are JSON, each ended by a NUL byte).
 """
@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
     "--disable-extensions", "--disable-breakpad", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
-# The browser wants its ends of the pipes at 3 and 4; they are moved there in a process of their own, safely beside threads.
+# The browser wants its ends of the pipes at 3 and 4; a process of its own moves them there, safely beside threads.
 TRAMPOLINE = """
 import fcntl, os, sys
 read, write = (fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3])
@@ -92,7 +92,9 @@ class Browser:
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         """Sends a command and waits for its answer; events that come meanwhile are kept."""
         self.next_id += 1
-        message = {"id": self.next_id, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        message = {"id": self.next_id, "method": method, "params": parameters} | (
+            {"sessionId": session} if session else {}
+        )
         os.write(self.write_end, json.dumps(message).encode() + b"\0")
         while (answer := self.receive()).get("id") != self.next_id:
             self.events.append(answer)
@@ -128,7 +130,14 @@ class Browser:
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Log", "Runtime"):
             self.call(f"{domain}.enable", session)
-        self.call("Emulation.setDeviceMetricsOverride", session, width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            session,
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", session, features=[scheme])
         self.events.clear()
@@ -137,7 +146,9 @@ class Browser:
             self.events.append(self.receive())
         painted = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         self.call("Runtime.evaluate", session, expression=painted, awaitPromise=True)
-        value = self.call("Runtime.evaluate", session, expression=script or "0", returnByValue=True)["result"].get("value")
+        value = self.call("Runtime.evaluate", session, expression=script or "0", returnByValue=True)["result"].get(
+            "value"
+        )
         if screenshot is not None:
             shot = self.call("Page.captureScreenshot", session, captureBeyondViewport=True)
             screenshot.write_bytes(base64.b64decode(shot["data"]))

@@ -30,7 +30,10 @@ def history(epochs: int, metrics: dict[str, float], *, held_out: bool = True) ->
         }
         if held_out:
             row["validation.loss"] = 1.8 * np.exp(-3.6 * done) + 0.09 + 0.08 * done**4 + 0.03 * rng.random()
-            row |= {f"validation.{m}": v * (1 - 0.55 * np.exp(-5 * done)) + 0.01 * rng.random() - 0.01 for m, v in metrics.items()}
+            row |= {
+                f"validation.{m}": v * (1 - 0.55 * np.exp(-5 * done)) + 0.01 * rng.random() - 0.01
+                for m, v in metrics.items()
+            }
         rows.append(row)
     return rows
 
@@ -62,8 +65,14 @@ def picture(seed: int, size: int = 8) -> np.ndarray:
 def pictures(names: tuple[str, ...], *, size: int = 8, count: int = 12) -> Pictures:
     """Galleries with invented captions."""
     k = len(names)
-    wrong = [Picture(picture(i, size), true=names[i % k], predicted=names[(i + 1) % k], probability=0.999 - 0.03 * i) for i in range(count)]
-    sure = [Picture(picture(50 + i, size), true=names[i % k], predicted=names[i % k], probability=1 - 1e-6) for i in range(6)]
+    wrong = [
+        Picture(picture(i, size), true=names[i % k], predicted=names[(i + 1) % k], probability=0.999 - 0.03 * i)
+        for i in range(count)
+    ]
+    sure = [
+        Picture(picture(50 + i, size), true=names[i % k], predicted=names[i % k], probability=1 - 1e-6)
+        for i in range(6)
+    ]
     batch = [Picture(picture(90 + i, size), caption=names[i % k]) for i in range(count)]
     return Pictures(batch, wrong, sure)
 
@@ -85,12 +94,25 @@ SKIPPED = (Skipped("photos/clothes/bag/00317.jpg", "not a picture: the file is e
 
 
 def classification(
-    names: tuple[str, ...] = CLOTHES, *, samples: int = 1500, epochs: int = 20, held_out: bool = True, test: bool = False, size: int = 28
+    names: tuple[str, ...] = CLOTHES,
+    *,
+    samples: int = 1500,
+    epochs: int = 20,
+    held_out: bool = True,
+    test: bool = False,
+    size: int = 28,
 ) -> ReportContent:
     """A classifier's report."""
     outcome = class_outcome(len(names), samples)
     accuracy = float((outcome.predictions.argmax(1) == outcome.targets).mean())
-    metrics = {"accuracy": accuracy, "top5": 0.999, "f1": accuracy - 0.004, "auc": 0.9973, "loss": 0.1234567, "calibration_error": 0.0213}
+    metrics = {
+        "accuracy": accuracy,
+        "top5": 0.999,
+        "f1": accuracy - 0.004,
+        "auc": 0.9973,
+        "loss": 0.1234567,
+        "calibration_error": 0.0213,
+    }
     splits = (["validation"] if held_out else []) + (["test"] if test else [])
     return ReportContent(
         Subject("classification", "resnet18", "clothes", names, {"train": 8500, **dict.fromkeys(splits, samples)}),
@@ -107,7 +129,9 @@ def classification(
     )  # fmt: skip
 
 
-def multilabel(labels: tuple[str, ...] = ("sky", "water", "person", "dog", "a unicorn"), *, samples: int = 400) -> ReportContent:
+def multilabel(
+    labels: tuple[str, ...] = ("sky", "water", "person", "dog", "a unicorn"), *, samples: int = 400
+) -> ReportContent:
     """A report of several labels a picture; the last label never occurs."""
     rng = np.random.default_rng(2)
     truth = (rng.random((samples, len(labels))) < np.linspace(0.6, 0.1, len(labels))).astype(np.uint8)
@@ -131,12 +155,43 @@ def regression(names: tuple[str, ...] = ("age (years)",), *, samples: int = 600)
     true = rng.uniform(5, 80, (samples, len(names)))
     outcome = Outcome(np.arange(samples), (true + rng.normal(scale=4, size=true.shape)).astype(np.float32), true)
     gallery = [Picture(picture(i, 120), true=f"{20 + i}", predicted=f"{31 + i}") for i in range(8)]
-    rows = [{**r, "validation.mae": 30 * np.exp(-0.3 * r["epoch"]) + 3, "validation.r2": 1 - np.exp(-0.3 * r["epoch"])} for r in history(20, {})]
+    rows = [
+        {**r, "validation.mae": 30 * np.exp(-0.3 * r["epoch"]) + 3, "validation.r2": 1 - np.exp(-0.3 * r["epoch"])}
+        for r in history(20, {})
+    ]
     return ReportContent(
         Subject("regression", "resnet18", "faces", names, {"train": 3000, "validation": samples}),
-        Result("mae", "min", {"validation": {"mae": 3.21, "rmse": 4.05, "r2": 0.965}}, {"validation": outcome}, 20, "checkpoints/best.safetensors"),
+        Result(
+            "mae",
+            "min",
+            {"validation": {"mae": 3.21, "rmse": 4.05, "r2": 0.965}},
+            {"validation": outcome},
+            20,
+            "checkpoints/best.safetensors",
+        ),
         rows,
         Pictures(mistakes=gallery, confident=gallery[:4]),
         RECIPE,
         environment=environment(),
     )
+
+
+def hardly_anything() -> ReportContent:
+    """A run of which nothing is known but its name."""
+    return ReportContent(Subject("classification", "lenet5", "digits", ("0", "1")), Result("accuracy"))
+
+
+HUNDRED = tuple(f"class number {i} {'with a very long name ' * (i % 3)}" for i in range(100))
+UNBROKEN = tuple(f"a_class_with_a_long_name_{i}" * 2 for i in range(25))
+CASES = {
+    "ten": classification,
+    "two": lambda: classification(("benign", "malignant"), test=True, samples=200, size=300),
+    "hundred": lambda: classification(HUNDRED, samples=3000),
+    "unbroken_names": lambda: classification(UNBROKEN, samples=300, epochs=2),
+    "one_epoch": lambda: classification(DIGITS, epochs=1, size=8),
+    "nothing_held_out": lambda: classification(epochs=2, held_out=False),
+    "multilabel": multilabel,
+    "regression": regression,
+    "two_numbers": lambda: regression(("x", "angle (degrees)"), samples=2500),
+    "hardly_anything": hardly_anything,
+}

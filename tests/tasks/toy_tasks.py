@@ -1,4 +1,4 @@
-"""Tasks that stretch the contract, for tests of the loop: two players with an optimiser each, and a model that needs its targets.
+"""Tasks that stretch the contract, for tests of the loop: two optimisers, and a model that needs its targets.
 
 Both are registered nowhere. `from toy_tasks import ToyGan` works in any test (pytest's `pythonpath`).
 """
@@ -64,7 +64,7 @@ class ToyGan(Task):
         return scores, {"d_loss": nn.functional.softplus(-scores).mean()}
 
     def decode(self, outputs: Tensor) -> np.ndarray:
-        return torch.sigmoid(outputs.float()).cpu().numpy()
+        return torch.sigmoid(outputs.detach().float()).cpu().numpy()
 
     def collate(self, samples: Sequence[Sample]) -> Tensor:
         return torch.zeros(len(samples))
@@ -91,7 +91,8 @@ class ToyDetector(nn.Module):
         boxes = self.body(images)
         if targets is None:
             return boxes
-        nearest = [(box - target).abs().sum(dim=1).min() for box, target in zip(boxes, targets, strict=True) if len(target)]
+        pairs = zip(boxes, targets, strict=True)
+        nearest = [(box - target).abs().sum(dim=1).min() for box, target in pairs if len(target)]
         box_loss = torch.stack(nearest).mean() if nearest else boxes.sum() * 0
         return {"box_loss": box_loss, "size_loss": 0.01 * boxes.square().mean()}
 
@@ -114,7 +115,7 @@ class ToyDetection(Task):
         return model(batch.images), model(batch.images, batch.target)
 
     def decode(self, outputs: Tensor) -> list[np.ndarray]:
-        return list(outputs.float().cpu().numpy())
+        return list(outputs.detach().float().cpu().numpy())
 
     def collate(self, samples: Sequence[Sample]) -> list[Tensor]:
         return [torch.as_tensor(np.asarray(s.objects.boxes, dtype=np.float32)) for s in samples]

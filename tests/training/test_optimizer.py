@@ -16,7 +16,9 @@ FIRST_ORDER = [n for n in NAMES if n != "lbfgs"]
 
 
 def network() -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4), nn.Flatten(), nn.LayerNorm(16), nn.Linear(16, 2))
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4), nn.Flatten(), nn.LayerNorm(16), nn.Linear(16, 2)
+    )
 
 
 def build(module: nn.Module, batch_size: int = 32, **values: object) -> torch.optim.Optimizer:
@@ -91,7 +93,8 @@ def test_lr_scales_multiply_by_the_first_pattern_that_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scales", "said"), [({"conv*": 0.1}, "fits no parameter"), ({"0.*": 0.0}, "positive"), ({"0.*": math.inf}, "positive")]
+    ("scales", "said"),
+    [({"conv*": 0.1}, "fits no parameter"), ({"0.*": 0.0}, "positive"), ({"0.*": math.inf}, "positive")],
 )
 def test_impossible_lr_scales_are_refused(scales: dict, said: str) -> None:
     module = network()
@@ -127,9 +130,15 @@ def test_auto_is_chosen_with_reasons() -> None:
     ("values", "said"),
     [
         ({"optimizer": "adamm"}, "Did you mean 'adam'"),
-        ({"optimizer": "adam", "optimizer_options": {"beta": [0.9, 0.99]}}, r"Did you mean 'betas'\? Allowed: amsgrad, betas, eps"),
+        (
+            {"optimizer": "adam", "optimizer_options": {"beta": [0.9, 0.99]}},
+            r"Did you mean 'betas'\? Allowed: amsgrad, betas, eps",
+        ),
         ({"optimizer": "adam", "optimizer_options": {"betas": [0.9, 1.0]}}, "betas"),
-        ({"optimizer": "adam", "optimizer_options": {"eps": "small"}}, r"eps = 'small' is not possible for the optimiser adam"),
+        (
+            {"optimizer": "adam", "optimizer_options": {"eps": "small"}},
+            r"eps = 'small' is not possible for the optimiser adam",
+        ),
         ({"optimizer": "adam", "optimizer_options": {"lr": 0.1}}, "Write train.lr=0.1"),
         ({"optimizer": "sgd", "optimizer_options": {"momentum": 0.5}}, "Write train.momentum=0.5"),
         ({"optimizer": "nesterov", "optimizer_options": {"dampening": 0.5}}, "has no option"),

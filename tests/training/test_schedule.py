@@ -59,7 +59,10 @@ def warm(then: object, length: int = 15, restart: bool = True) -> object:
 CASES = [
     ({"schedule": "constant"}, lambda o: reference.ConstantLR(o, factor=1.0)),
     ({"schedule": "step", "schedule_options": {"step": 2, "gamma": 0.5}}, lambda o: reference.StepLR(o, 20, 0.5)),
-    ({"schedule": "multistep", "schedule_options": {"milestones": [3, 4.5]}}, lambda o: reference.MultiStepLR(o, [30, 45])),
+    (
+        {"schedule": "multistep", "schedule_options": {"milestones": [3, 4.5]}},
+        lambda o: reference.MultiStepLR(o, [30, 45]),
+    ),
     ({"schedule": "multistep"}, lambda o: reference.MultiStepLR(o, [30, 45])),
     ({"schedule": "cosine"}, lambda o: reference.CosineAnnealingLR(o, TOTAL)),
     ({"schedule": "polynomial", "schedule_options": {"power": 0.9}}, lambda o: reference.PolynomialLR(o, TOTAL, 0.9)),

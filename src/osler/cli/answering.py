@@ -2,22 +2,26 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from osler.structures.errors import RecipeError
 from osler.structures.files import write_text
 
 
-def _values(words: list[str]) -> dict[str, str]:
-    """`key=value` words of the data section, with or without its name before them."""
+def _data_values(words: list[str]) -> dict[str, Any]:
+    """`key=value` words of the recipe's data section, by the key's own name."""
+    from osler.training.recipe_file import parse_overrides
+
     values = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise RecipeError(f"{word}: expected key=value, such as data=photos.")
-        values[key.removeprefix("data.")] = value
+    for key, entry in parse_overrides(words).items():
+        section, _, name = key.partition(".")
+        if section != "data":
+            raise RecipeError(f"{entry.where}: only keys of data mean something here, such as data=photos or format=csv.")
+        values[name] = entry.value
     return values
 
 
@@ -25,10 +29,10 @@ def show_evaluation(run: str, words: list[str], split: str, json_file: Path | No
     """The metrics as a table, and as JSON where asked."""
     from osler.verbs.evaluate import evaluate
 
-    values = _values(words)
-    path = values.pop("data", values.pop("path", None))
-    result = evaluate(run, data=path, split=split, **values)
-    table = Table(title=f"{result.data}, {result.split}: {result.samples:,} pictures", title_justify="left")
+    values = _data_values(words)
+    result = evaluate(run, data=values.pop("path", None), split=split, **values)
+    title = Text(f"{result.data}, {result.split}: {result.samples:,} pictures")
+    table = Table(title=title, title_justify="left")
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in result.metrics.items():
@@ -47,17 +51,19 @@ def show_predictions(run: str, pictures: list[str], out: Path | None, draw: Path
     console = Console(highlight=False)
     rows = answers.rows()
     table = Table()
-    for name in rows[0]:
-        table.add_column("picture" if name == "path" else name.replace("_", " "), overflow="fold")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        table.add_column("picture" if name == "path" else Text(name.replace("_", " ")), overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(v) for v in row.values()))
+        table.add_row(*(Text(_cell(row.get(name, ""))) for name in names))
     console.print(table)
     for skipped in answers.skipped:
-        console.print(f"[bold yellow]skipped[/] {skipped.path}: {skipped.reason}", soft_wrap=True)
+        reason = skipped.reason if skipped.path in skipped.reason else f"{skipped.path}: {skipped.reason}"
+        console.print(Text.assemble(("skipped ", "bold yellow"), reason), soft_wrap=True)
     if out is not None:
-        console.print(f"Written to {answers.save(out)}", soft_wrap=True)
+        console.print(Text(f"Written to {answers.save(out)}"), soft_wrap=True)
     if draw is not None:
-        console.print(f"Drawn: {len(answers.draw(draw))} pictures in {draw}", soft_wrap=True)
+        console.print(Text(f"Drawn: {len(answers.draw(draw))} pictures in {draw}"), soft_wrap=True)
 
 
 def _cell(value: object) -> str:
@@ -71,6 +77,8 @@ def _cell(value: object) -> str:
 def show_data(path: str, words: list[str]) -> None:
     """Counts, sizes, statistics, and what is wrong."""
     from osler.cli.data_table import print_audit
+    from osler.data.recipe import DataSection
     from osler.verbs.data import describe_data
 
-    print_audit(describe_data(path, **_values(words)), Console(highlight=False))
+    section = DataSection.model_validate(_data_values(words))
+    print_audit(describe_data(path, section=section), Console(highlight=False))

@@ -1,17 +1,20 @@
 """An audit of a data set as tables on the terminal."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from osler.data.audit import DataAudit, Range
-from osler.data.audit_problems import Problem
+if TYPE_CHECKING:  # the command line must not load NumPy to say what it can do
+    from osler.data.audit import DataAudit, Range
+    from osler.data.audit_problems import Problem
 
 CLASSES_SHOWN = 40
 PLACES_SHOWN = 5
 
 
-def print_audit(audit: DataAudit, console: Console) -> None:
+def print_audit(audit: "DataAudit", console: Console) -> None:
     """Prints what a data set holds, then what is wrong with it."""
     console.print(Text(f"{audit.name}: {_kind(audit)}", style="bold"))
     console.print(_count_table(audit))
@@ -21,12 +24,14 @@ def print_audit(audit: DataAudit, console: Console) -> None:
     _print_problems(audit, console)
 
 
-def _kind(audit: DataAudit) -> str:
-    what = {"class": "classes, one a picture", "labels": "labels, several a picture", "numbers": "numbers a picture"}[audit.kind]
+def _kind(audit: "DataAudit") -> str:
+    what = {"class": "classes, one a picture", "labels": "labels, several a picture", "numbers": "numbers a picture"}[
+        audit.kind
+    ]
     return f"{sum(audit.totals.values()):,} pictures, {len(audit.names)} {what}"
 
 
-def _count_table(audit: DataAudit) -> Table:
+def _count_table(audit: "DataAudit") -> Table:
     """A row a class, a column a part; the classes with most pictures where there are many."""
     table = Table("label" if audit.kind == "labels" else "class" if audit.kind == "class" else "")
     for part in audit.counts:
@@ -45,7 +50,7 @@ def _count_table(audit: DataAudit) -> Table:
     return table
 
 
-def _picture_table(audit: DataAudit) -> Table:
+def _picture_table(audit: "DataAudit") -> Table:
     table = Table("", "smallest", "median", "largest")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -53,17 +58,22 @@ def _picture_table(audit: DataAudit) -> Table:
         if found is not None:
             table.add_row(Text(name), *_range(found))
     table.add_section()
-    for name, mean, std in zip(("grey",) if audit.channels == 1 else ("red", "green", "blue"), audit.mean, audit.std, strict=True):
+    for name, mean, std in zip(
+        ("grey",) if audit.channels == 1 else ("red", "green", "blue"), audit.mean, audit.std, strict=True
+    ):
         table.add_row(name, "", f"{mean:.4f} ± {std:.4f}", "")
-    table.caption = f"channels: mean ± spread of {audit.pictures_measured:,} training pictures in [0, 1]; {audit.grey:,} pictures are grey"
+    table.caption = (
+        f"channels: mean ± spread of {audit.pictures_measured:,} training pictures in [0, 1]; "
+        f"{audit.grey:,} pictures are grey"
+    )
     return table
 
 
-def _range(found: Range) -> tuple[str, str, str]:
+def _range(found: "Range") -> tuple[str, str, str]:
     return f"{found.smallest:g}", f"{found.median:g}", f"{found.largest:g}"
 
 
-def _print_problems(audit: DataAudit, console: Console) -> None:
+def _print_problems(audit: "DataAudit", console: Console) -> None:
     if not audit.problems:
         console.print(Text("Nothing wrong was found.", style="green"))
     for problem in audit.problems:
@@ -74,5 +84,5 @@ def _print_problems(audit: DataAudit, console: Console) -> None:
             console.print(Text(f"    and {len(problem.where) - PLACES_SHOWN:,} more"))
 
 
-def _sentence(problem: Problem) -> Text:
+def _sentence(problem: "Problem") -> Text:
     return Text.assemble((problem.name, "bold yellow"), f": {problem.message}")

@@ -1,1 +1,1 @@
-
+"""Pictures and labels: opened, divided, read, described."""

@@ -28,11 +28,14 @@ class Answers:
     notes: tuple[str, ...] = ()
 
 
-def answers_of(columns: Columns, wanted: Literal["auto", "class", "labels", "numbers"], *, place: Path, lines: list[int]) -> Answers:
+def answers_of(
+    columns: Columns, wanted: Literal["auto", "class", "labels", "numbers"], *, place: Path, lines: list[int]
+) -> Answers:
     """The targets in some columns of text.
 
-    One column: text is a class; text with `;` or `|` between is several labels; numbers are numbers, except that at most 20
-    different whole numbers are classes. Several columns: 0 and 1 everywhere are labels, other numbers are numbers.
+    One column: text is a class; text with `;` or `|` between is several labels; numbers are numbers, except that at
+    most 20 different whole numbers are classes. Several columns: 0 and 1 everywhere are labels, other numbers are
+    numbers.
 
     Raises:
         DataError: a cell is empty, or cells are of different kinds; the message names the line.
@@ -70,8 +73,10 @@ def _kind(columns: Columns, where: _Where) -> tuple[TargetKind, str]:
     if not all(numeric):
         word, number = numeric.index(False), numeric.index(True)
         raise DataError(
-            f"{where.place}: column {name!r} mixes numbers and words: {cells_of_one[number]!r} (line {where.lines[number]}), "
-            f"{cells_of_one[word]!r} (line {where.lines[word]}). Set data.labels=class if all of them are names of classes."
+            f"{where.place}: column {name!r} mixes numbers and words: {cells_of_one[number]!r} (line "
+            f"{where.lines[number]}), "
+            f"{cells_of_one[word]!r} (line {where.lines[word]}). Set data.labels=class if all of them are "
+            "names of classes."
         )
     return _whole_or_measured(name, cells_of_one)
 
@@ -81,13 +86,24 @@ def _whole_or_measured(name: str, cells: list[str]) -> tuple[TargetKind, str]:
     if any(not cell.lstrip("+-").isdigit() for cell in different):
         return "numbers", ""
     if len(different) <= MOST_NUMBERED_CLASSES:
-        return "class", f"Column {name!r} holds {len(different)} different whole numbers: taken as classes. If they measure something, set data.labels=numbers."
-    return "numbers", f"Column {name!r} holds {len(different)} different whole numbers: taken as numbers. If they are classes, set data.labels=class."
+        return (
+            "class",
+            f"Column {name!r} holds {len(different)} different whole numbers: taken as classes. If they "
+            "measure something, set data.labels=numbers.",
+        )
+    return (
+        "numbers",
+        f"Column {name!r} holds {len(different)} different whole numbers: taken as numbers. If they are "
+        "classes, set data.labels=class.",
+    )
 
 
 def _classes(columns: Columns, where: _Where) -> Answers:
     if len(columns) > 1:
-        raise DataError(f"{where.place}: one class a picture needs one column of labels, not {', '.join(columns)}. Set data.label_columns.")
+        raise DataError(
+            f"{where.place}: one class a picture needs one column of labels, not {', '.join(columns)}. Set "
+            "data.label_columns."
+        )
     (cells,) = columns.values()
     names = tuple(sorted(set(cells), key=natural_key))
     number = {name: i for i, name in enumerate(names)}
@@ -99,8 +115,14 @@ def _labels(columns: Columns, where: _Where) -> Answers:
         for name, cells in columns.items():
             wrong = next((i for i, cell in enumerate(cells) if cell not in ("0", "1")), None)
             if wrong is not None:
-                raise DataError(f"{where.row(wrong)}: {cells[wrong]!r} in column {name!r}; a column of labels holds 0 and 1.")
-        return Answers("labels", tuple(columns), np.array([[int(c) for c in cells] for cells in columns.values()], np.uint8).T.copy())
+                raise DataError(
+                    f"{where.row(wrong)}: {cells[wrong]!r} in column {name!r}; a column of labels holds 0 and 1."
+                )
+        return Answers(
+            "labels",
+            tuple(columns),
+            np.array([[int(c) for c in cells] for cells in columns.values()], np.uint8).T.copy(),
+        )
     (cells,) = columns.values()
     sets = [_split(cell) for cell in cells]
     names = tuple(sorted(set().union(*sets), key=natural_key))
@@ -115,7 +137,9 @@ def _numbers(columns: Columns, where: _Where) -> Answers:
         for i, cell in enumerate(cells):
             number = _number(cell)
             if number is None:
-                raise DataError(f"{where.row(i)}: {cell!r} in column {name!r} is no number. Choose columns with data.label_columns.")
+                raise DataError(
+                    f"{where.row(i)}: {cell!r} in column {name!r} is no number. Choose columns with data.label_columns."
+                )
             targets[i, j] = number
     return Answers("numbers", tuple(columns), targets)
 
@@ -139,6 +163,7 @@ def _refuse_empty(columns: Columns, where: _Where) -> None:
     for name, cells in columns.items():
         if "" in cells:
             raise DataError(
-                f"{where.row(cells.index(''))}: column {name!r} is empty ({cells.count('')} such rows). Fill it in or remove the "
+                f"{where.row(cells.index(''))}: column {name!r} is empty ({cells.count('')} such rows). Fill "
+                "it in or remove the "
                 "row; where an empty cell means that none of several labels fits, set data.labels=labels."
             )

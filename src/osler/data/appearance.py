@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 
 from osler.data.arrays import ArrayDataSet
 from osler.data.source import DataSet
-from osler.imaging.decode import UnreadableError
+from osler.imaging.header import UnreadableError
 
 LOOKED_AT = 64  # pictures: enough for a median size, few enough to decode in a moment
 

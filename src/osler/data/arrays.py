@@ -24,7 +24,9 @@ class ArrayDataSet:
         self.rows = np.arange(len(images)) if rows is None else rows
         self.targets = targets
         self.decode_size: tuple[int, int] | None = None  # nothing to decode
-        self._places: list[int] = self.rows.tolist()  # Python's own numbers: indexing NumPy for one costs more than the sample
+        self._places: list[int] = (
+            self.rows.tolist()
+        )  # Python's own numbers: indexing NumPy for one costs more than the sample
         self._answers: list[Any] = targets.tolist() if targets.ndim == 1 else list(targets)
 
     def __len__(self) -> int:

@@ -15,9 +15,9 @@ from osler.structures.errors import DataError, RecipeError
 def assemble(parts: Parts, section: DataSection, seed: int) -> DataSource:
     """A DataSource with a training, a validation and, where there is one, a test set.
 
-    A test set that is given stays as it is. `section.test` and `section.validation` hold out shares where none is given;
-    `section.folds` and `section.fold` make the validation set one fold of the training pictures; `section.limit` then thins the
-    training pictures alone.
+    A test set that is given stays as it is. `section.test` and `section.validation` hold out shares where none is
+    given; `section.folds` and `section.fold` make the validation set one fold of the training pictures; `section.limit`
+    then thins the training pictures alone.
 
     Raises:
         DataError: there are too few pictures to divide, or none of those that were tried can be read.
@@ -32,7 +32,9 @@ def assemble(parts: Parts, section: DataSection, seed: int) -> DataSource:
         notes.append(f"{section.limit} of {len(train)} training pictures are used (data.limit), by seed {seed}.")
         train = train.select(sample_rows(train.targets, section.limit, seed))
     notes += _rare_classes(parts, train)
-    source = DataSource(parts.name, parts.kind, parts.names, train, validation, test, skipped=parts.skipped, notes=notes)
+    source = DataSource(
+        parts.name, parts.kind, parts.names, train, validation, test, skipped=parts.skipped, notes=notes
+    )
     return _with_appearance(source)
 
 
@@ -48,7 +50,8 @@ def refuse_unlearnable(parts: Parts) -> None:
     if parts.kind == "class" and len(np.unique(train.targets)) == 1:
         only = parts.names[int(train.targets[0])]
         raise DataError(
-            f"{parts.name} has one class only, {only!r}: there is nothing to tell apart. Put the pictures of each class into a "
+            f"{parts.name} has one class only, {only!r}: there is nothing to tell apart. Put the pictures of "
+            "each class into a "
             "folder of its own, two or more; if the classes lie one folder deeper, give that folder's path."
         )
 
@@ -57,13 +60,16 @@ def _hold_out(train: DataSet, share: float, seed: int, what: str, notes: list[st
     kept, held = hold_out(train.targets, share, seed)
     if len(held) == 0:
         raise DataError(
-            f"{len(train)} pictures are too few to hold any out for {what}: every class has one picture. Add pictures, or set data.{what}=0."
+            f"{len(train)} pictures are too few to hold any out for {what}: every class has one picture. Add "
+            f"pictures, or set data.{what}=0."
         )
     notes.append(f"{len(held)} of {len(train)} training pictures are held out for {what}, stratified, by seed {seed}.")
     return train.select(kept), train.select(held)
 
 
-def _validation(train: DataSet, parts: Parts, section: DataSection, seed: int, notes: list[str]) -> tuple[DataSet, DataSet]:
+def _validation(
+    train: DataSet, parts: Parts, section: DataSection, seed: int, notes: list[str]
+) -> tuple[DataSet, DataSet]:
     if section.folds:
         return _fold(train, parts, section, seed, notes)
     if parts.validation is not None:
@@ -78,22 +84,28 @@ def _fold(train: DataSet, parts: Parts, section: DataSection, seed: int, notes: 
     folds, fold = section.folds, section.fold
     if parts.validation is not None:
         raise RecipeError(
-            f"data.folds={folds}: {parts.name} brings validation pictures of its own. Set data.folds=0 to use them, or move them to the training pictures."
+            f"data.folds={folds}: {parts.name} brings validation pictures of its own. Set data.folds=0 to use "
+            "them, or move them to the training pictures."
         )
     if not 2 <= folds <= len(train) or fold >= folds:
         raise RecipeError(
-            f"data.folds={folds}, data.fold={fold}: folds must be 2 to {len(train)} (the training pictures), and fold 0 to folds - 1."
+            f"data.folds={folds}, data.fold={fold}: folds must be 2 to {len(train)} (the training pictures), "
+            "and fold 0 to folds - 1."
         )
     membership = fold_of_each(train.targets, folds, seed)
     validating, training = np.flatnonzero(membership == fold), np.flatnonzero(membership != fold)
     if len(validating) == 0:
-        raise DataError(f"data.folds={folds}: fold {fold} has no pictures; {parts.name} has too few of each class. Use fewer folds.")
-    notes.append(f"Fold {fold} of {folds} validates: {len(validating)} of {len(train)} pictures, stratified, by seed {seed}.")
+        raise DataError(
+            f"data.folds={folds}: fold {fold} has no pictures; {parts.name} has too few of each class. Use fewer folds."
+        )
+    notes.append(
+        f"Fold {fold} of {folds} validates: {len(validating)} of {len(train)} pictures, stratified, by seed {seed}."
+    )
     return train.select(training), train.select(validating)
 
 
 def _rare_classes(parts: Parts, train: DataSet) -> list[str]:
-    """A note for the classes that have one picture, which trains and is never validated, and for those that have none."""
+    """A note for the classes that have one picture, which is never validated, and for those that have none."""
     if parts.kind == "numbers":
         return []
     given, used = (_counts(t, parts) for t in (parts.train.targets, train.targets))
@@ -114,7 +126,10 @@ def _counts(targets: np.ndarray, parts: Parts) -> np.ndarray:
 def _with_appearance(source: DataSource) -> DataSource:
     seen = look(source.train)
     if seen is None:
-        raise DataError(f"None of the pictures of {source.name} that were tried can be read, e.g. {source.train.path(0)}. osler data names them.")
+        raise DataError(
+            f"None of the pictures of {source.name} that were tried can be read, e.g. {source.train.path(0)}. "
+            "osler data names them."
+        )
     source.channels, source.typical_size, source.uniform = seen.channels, seen.typical_size, seen.uniform
     parts = [part for part in (source.train, source.validation, source.test) if part is not None]
     files = [part for part in parts if isinstance(part, FileDataSet)]

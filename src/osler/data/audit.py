@@ -11,13 +11,14 @@ from statistics import median
 import numpy as np
 
 from osler.data.audit_problems import Problem, find_problems
+from osler.data.files import FileDataSet
 from osler.data.opening import read_parts
 from osler.data.parts import Parts
 from osler.data.picture_facts import PictureFacts, facts_of
 from osler.data.recipe import DataSection
 from osler.data.source import DataSet, DataSource, Skipped, TargetKind
 from osler.data.statistics import ChannelSums
-from osler.imaging.decode import UnreadableError
+from osler.imaging.header import UnreadableError
 
 EXACT_UP_TO = 20_000  # pictures; of more, evenly spaced ones give mean and spread
 
@@ -33,7 +34,9 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class DataAudit:
-    """What was found. Counts are pictures; for numbers there is one row, for labels a picture counts for each of its labels."""
+    """What was found. Counts are pictures; for numbers there is one row, for labels a picture counts for each of its
+    labels.
+    """
 
     name: str
     kind: TargetKind
@@ -86,13 +89,20 @@ def _parts_of(data: str | Path | DataSource | DataSection) -> Parts:
     if isinstance(data, DataSource):
         validation = data.validation if len(data.validation) else None
         return Parts(
-            data.name, data.kind, data.names, data.train, validation, data.test, skipped=list(data.skipped), notes=list(data.notes)
+            data.name,
+            data.kind,
+            data.names,
+            data.train,
+            validation,
+            data.test,
+            skipped=list(data.skipped),
+            notes=list(data.notes),
         )
-    return read_parts(data if isinstance(data, DataSection) else DataSection(path=str(data)))
+    return read_parts(data if isinstance(data, DataSection) else DataSection.model_validate({"path": str(data)}))
 
 
 def _look_at_all(dataset: DataSet, part: str) -> Iterator[PictureFacts | Skipped]:
-    """The facts of each picture in order, decoded by as many threads as there are processors."""
+    """The facts of each picture in order; files are decoded by as many threads as there are processors."""
 
     def look(index: int) -> PictureFacts | Skipped:
         try:
@@ -100,6 +110,9 @@ def _look_at_all(dataset: DataSet, part: str) -> Iterator[PictureFacts | Skipped
         except UnreadableError as error:
             return Skipped(dataset.path(index), str(error))
 
+    if not isinstance(dataset, FileDataSet):
+        yield from map(look, range(len(dataset)))
+        return
     indices = iter(range(len(dataset)))
     with ThreadPoolExecutor(cpu_count()) as pool:
         while piece := list(islice(indices, 1024)):  # not all at once: a million waiting pictures are a million objects
@@ -132,7 +145,9 @@ def _counts(dataset: DataSet, parts: Parts) -> dict[str, int]:
     if parts.kind == "numbers":
         return {"pictures": len(dataset)}
     targets = dataset.targets
-    counts = np.bincount(targets, minlength=len(parts.names)) if parts.kind == "class" else targets.sum(0, dtype=np.int64)
+    counts = (
+        np.bincount(targets, minlength=len(parts.names)) if parts.kind == "class" else targets.sum(0, dtype=np.int64)
+    )
     return dict(zip(parts.names, counts.tolist(), strict=True))
 
 

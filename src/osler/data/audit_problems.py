@@ -56,7 +56,8 @@ def _crossing(twins: list[list[PictureFacts]]) -> Problem | None:
         return None
     return Problem(
         "duplicates across parts",
-        f"{len(groups)} pictures are in more than one part: what is measured on validation or test is partly known from training. "
+        f"{len(groups)} pictures are in more than one part: what is measured on validation or test is partly "
+        "known from training. "
         "Remove them from one part.",
         _named(groups),
     )
@@ -67,7 +68,9 @@ def _conflicting(twins: list[list[PictureFacts]]) -> Problem | None:
     if not groups:
         return None
     return Problem(
-        "conflicting labels", f"{len(groups)} pictures are there more than once with different labels. One of them is wrong.", _named(groups)
+        "conflicting labels",
+        f"{len(groups)} pictures are there more than once with different labels. One of them is wrong.",
+        _named(groups),
     )
 
 
@@ -91,7 +94,11 @@ def _named(groups: list[list[PictureFacts]]) -> tuple[str, ...]:
 def _unreadable(unreadable: list[Skipped]) -> Problem | None:
     if not unreadable:
         return None
-    return Problem("unreadable", f"{len(unreadable)} pictures cannot be read and are left out.", tuple(f"{s.path}: {s.reason}" for s in unreadable))
+    return Problem(
+        "unreadable",
+        f"{len(unreadable)} pictures cannot be read and are left out.",
+        tuple(f"{s.path}: {s.reason}" for s in unreadable),
+    )
 
 
 def _blank(facts: list[PictureFacts]) -> Problem | None:
@@ -103,18 +110,27 @@ def _class_problems(train: Mapping[str, int]) -> list[Problem | None]:
     present = {name: count for name, count in train.items() if count}
     if len(present) == 1:
         (only,) = present
-        return [Problem("one class", f"All training pictures are of one class, {only}: there is nothing to tell apart.", (only,))]
+        return [
+            Problem(
+                "one class", f"All training pictures are of one class, {only}: there is nothing to tell apart.", (only,)
+            )
+        ]
     single = tuple(name for name, count in present.items() if count == 1)
     found: list[Problem | None] = []
     if single:
-        found.append(Problem("single pictures", f"{len(single)} classes have one training picture: they cannot be validated.", single))
+        found.append(
+            Problem(
+                "single pictures", f"{len(single)} classes have one training picture: they cannot be validated.", single
+            )
+        )
     smallest, largest = min(present, key=present.__getitem__), max(present, key=present.__getitem__)
     ratio = present[largest] / present[smallest]
     if ratio >= STRONG_IMBALANCE:
         found.append(
             Problem(
                 "imbalance",
-                f"{largest} has {present[largest]} training pictures and {smallest} {present[smallest]}: {ratio:.0f} times as many. "
+                f"{largest} has {present[largest]} training pictures and {smallest} {present[smallest]}: "
+                f"{ratio:.0f} times as many. "
                 "Consider data.sampler=balanced or task.class_weights=balanced, and judge by figures per class.",
                 (largest, smallest),
             )
@@ -124,13 +140,19 @@ def _class_problems(train: Mapping[str, int]) -> list[Problem | None]:
 
 def _missing_in(counts: Counts, part: str) -> Problem | None:
     missing = tuple(name for name, count in counts.get(part, {}).items() if count == 0 and counts["train"][name])
-    return Problem(f"missing in {part}", f"{len(missing)} classes have no {part} picture.", missing) if missing else None
+    return (
+        Problem(f"missing in {part}", f"{len(missing)} classes have no {part} picture.", missing) if missing else None
+    )
 
 
 def _constant_labels(parts: Parts) -> Problem | None:
     share = parts.train.targets.mean(0)
     constant = tuple(parts.names[i] for i in np.flatnonzero((share == 0) | (share == 1)))
-    return Problem("constant labels", f"{len(constant)} labels are on all training pictures or on none.", constant) if constant else None
+    return (
+        Problem("constant labels", f"{len(constant)} labels are on all training pictures or on none.", constant)
+        if constant
+        else None
+    )
 
 
 def _extreme(facts: list[PictureFacts]) -> Problem | None:
@@ -141,9 +163,16 @@ def _extreme(facts: list[PictureFacts]) -> Problem | None:
 
     def strange(f: PictureFacts) -> bool:
         long, short = max(f.height, f.width), min(f.height, f.width)
-        return short < min(TINY, typical) or long > EXTREME_SIZE * typical or long * EXTREME_SIZE < typical or long > EXTREME_SHAPE * short
+        return (
+            short < min(TINY, typical)
+            or long > EXTREME_SIZE * typical
+            or long * EXTREME_SIZE < typical
+            or long > EXTREME_SHAPE * short
+        )
 
     extreme = tuple(f"{f.where} ({f.height}x{f.width})" for f in facts if strange(f))
     if not extreme:
         return None
-    return Problem("extreme sizes", f"{len(extreme)} pictures are very small, large or long beside the others.", extreme)
+    return Problem(
+        "extreme sizes", f"{len(extreme)} pictures are very small, large or long beside the others.", extreme
+    )

@@ -1,7 +1,9 @@
-"""CIFAR-10 and CIFAR-100 as published, in binary or in python batches (Krizhevsky 2009; the data set's page gives both layouts).
+"""CIFAR-10 and CIFAR-100 as published, in binary or in python batches (Krizhevsky 2009; the data set's page gives both
+layouts).
 
-Binary: a record is one label byte (CIFAR-100: coarse, then fine) and 3,072 bytes of pixels. Python: a pickled dictionary with `data`
-(a row of 3,072 bytes a picture) and `labels` or `fine_labels`. Pixels: the red plane, the green, the blue, each row by row.
+Binary: a record is one label byte (CIFAR-100: coarse, then fine) and 3,072 bytes of pixels. Python: a pickled
+dictionary with `data` (a row of 3,072 bytes a picture) and `labels` or `fine_labels`. Pixels: the red plane, the green,
+the blue, each row by row.
 """
 
 from collections.abc import Callable
@@ -43,7 +45,10 @@ def _read_python(path: Path, label_key: str) -> Batch:
         raise DataError(f"{path} is no CIFAR batch: a dictionary with 'data' and {label_key!r} is expected.")
     pixels, labels = np.asarray(batch["data"]), np.asarray(batch[label_key], np.int64)
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape != (len(labels), PIXELS) or len(labels) == 0:
-        raise DataError(f"{path} is no CIFAR batch: {len(labels)} rows of {PIXELS} bytes are expected, found {pixels.shape} {pixels.dtype}.")
+        raise DataError(
+            f"{path} is no CIFAR batch: {len(labels)} rows of {PIXELS} bytes are expected, found "
+            f"{pixels.shape} {pixels.dtype}."
+        )
     return pixels, labels
 
 

@@ -1,4 +1,6 @@
-"""The built-in `digits`: 1,797 real handwritten digits of 8x8 pixels that scikit-learn carries (Alpaydin and Kaynak 1998, UCI)."""
+"""The built-in `digits`: 1,797 real handwritten digits of 8x8 pixels that scikit-learn carries (Alpaydin and Kaynak
+1998, UCI).
+"""
 
 import numpy as np
 
@@ -14,4 +16,6 @@ def read_digits() -> Parts:
 
     bunch = load_digits()
     images = np.round(bunch.images * (255 / LARGEST)).astype(np.uint8)[..., None]
-    return Parts("digits", "class", tuple(str(i) for i in range(10)), ArrayDataSet(images, bunch.target.astype(np.int64)))
+    return Parts(
+        "digits", "class", tuple(str(i) for i in range(10)), ArrayDataSet(images, bunch.target.astype(np.int64))
+    )

@@ -37,7 +37,8 @@ def cache_folder() -> Path:
 
 
 def fetch(remote: RemoteFile, folder: Path) -> Path:
-    """The file in `folder`, downloaded if it is not there with the right checksum. An interrupted download leaves nothing.
+    """The file in `folder`, downloaded if it is not there with the right checksum. An interrupted download leaves
+    nothing.
 
     Raises:
         DataError: the network did not allow it, the disk did not, or what came has another checksum.

@@ -44,7 +44,9 @@ class FileDataSet:
         return self.paths[index]
 
     def select(self, rows: Int[np.ndarray, " rows"], targets: np.ndarray | None = None) -> "FileDataSet":
-        """The data set of these rows, in this order, with other targets where given, and with a `decode_size` of its own."""
+        """The data set of these rows, in this order, with other targets where given, and with a `decode_size` of its
+        own.
+        """
         answers = self.targets[rows] if targets is None else targets
         chosen = FileDataSet([self.paths[i] for i in rows.tolist()], answers, channels=self.channels)
         chosen.decode_size = self.decode_size

@@ -1,6 +1,7 @@
 """Class folders: `photos/cat/1.jpg`, with or without `train/`, `val/` and `test/` above the classes.
 
-A picture belongs to the topmost folder under the root (or under the part), however deep it lies. Hidden files are not seen.
+A picture belongs to the topmost folder under the root (or under the part), however deep it lies. Hidden files are not
+seen.
 """
 
 from dataclasses import dataclass, field
@@ -56,7 +57,9 @@ def _part_folders(folder: Path) -> dict[str, Path]:
     for inner in subfolders(folder):
         part = SPLIT_NAMES.get(inner.name.lower())
         if part in found:
-            raise DataError(f"{folder} has two folders for {part} pictures: {found[part].name}/ and {inner.name}/. Keep one.")
+            raise DataError(
+                f"{folder} has two folders for {part} pictures: {found[part].name}/ and {inner.name}/. Keep one."
+            )
         if part is not None:
             found[part] = inner
     return found if "train" in found else {"train": folder}
@@ -92,10 +95,11 @@ def _nothing(listing: _Listing) -> str:
     where = listing.root
     if listing.loose:
         return (
-            f"{where} holds {listing.loose} pictures but no class folders. Put each picture into a folder named after its class "
-            f"({where}/cat/1.jpg), or list pictures and labels in a CSV file and give its path."
+            f"{where} holds {listing.loose} pictures but no class folders. Put each picture into a folder named after "
+            f"its class ({where}/cat/1.jpg), or list pictures and labels in a CSV file and give its path."
         )
-    return f"{where} holds no pictures. Pictures are files that end in {', '.join(PICTURE_EXTENSIONS)}, in a folder per class."
+    endings = ", ".join(PICTURE_EXTENSIONS)
+    return f"{where} holds no pictures. Pictures are files that end in {endings}, in a folder for each class."
 
 
 def _notes(listing: _Listing) -> list[str]:

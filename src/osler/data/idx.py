@@ -1,7 +1,8 @@
 """The MNIST family's idx files, plain or compressed with gzip.
 
-Format (LeCun, Cortes and Burges, "The MNIST database", section "File formats"): two zero bytes, the type of the numbers (8: unsigned
-byte), the number of dimensions, each dimension as a big-endian 32-bit number, then the numbers, last dimension fastest.
+Format (LeCun, Cortes and Burges, "The MNIST database", section "File formats"): two zero bytes, the type of the numbers
+(8: unsigned byte), the number of dimensions, each dimension as a big-endian 32-bit number, then the numbers, last
+dimension fastest.
 """
 
 import gzip
@@ -20,7 +21,7 @@ STEMS = {"train": "train", "test": "t10k"}
 
 
 def idx_file(folder: Path, part: str, content: str) -> Path | None:
-    """The file of a part's `images` or `labels`, or None: `train-images-idx3-ubyte`, also with `.gz` or written `.idx3-ubyte`."""
+    """The file of a part's `images` or `labels`, or None: `train-images-idx3-ubyte`, or `.idx3-ubyte`, or `.gz`."""
     dimensions = {"images": 3, "labels": 1}[content]
     for joint in "-.":
         for ending in ("", ".gz"):
@@ -50,19 +51,26 @@ def read_idx_folder(folder: Path, names: tuple[str, ...] = ()) -> Parts:
     if idx_file(folder, "test", "images") is not None:
         images, labels = _read_part(folder, "test")
         if labels.max() >= len(names):
-            raise DataError(f"{folder} has test pictures of class {labels.max()}; the training classes are 0 to {len(names) - 1}.")
+            raise DataError(
+                f"{folder} has test pictures of class {labels.max()}; the training classes are 0 to {len(names) - 1}."
+            )
         parts.test = ArrayDataSet(images, labels)
     return parts
 
 
-def _read_part(folder: Path, part: str) -> tuple[UInt8[np.ndarray, "pictures height width 1"], Int[np.ndarray, " pictures"]]:
+def _read_part(
+    folder: Path, part: str
+) -> tuple[UInt8[np.ndarray, "pictures height width 1"], Int[np.ndarray, " pictures"]]:
     paths = [idx_file(folder, part, content) for content in ("images", "labels")]
     if None in paths:
         missing = f"{STEMS[part]}-labels-idx1-ubyte" if paths[0] else f"{STEMS[part]}-images-idx3-ubyte"
         raise DataError(f"{folder} lacks {missing} (plain or .gz): pictures and labels come as two files.")
     images, labels = (read_idx(path, dimensions=d) for path, d in zip(paths, (3, 1), strict=True) if path)
     if len(images) != len(labels) or len(images) == 0:
-        raise DataError(f"{paths[0]} holds {len(images)} pictures and {paths[1]} {len(labels)} labels: both must hold as many, one or more.")
+        raise DataError(
+            f"{paths[0]} holds {len(images)} pictures and {paths[1]} {len(labels)} labels: "
+            "both must hold as many, one or more."
+        )
     return images[..., None], labels.astype(np.int64)
 
 
@@ -76,15 +84,18 @@ def read_idx(path: Path, *, dimensions: int) -> UInt8[np.ndarray, "..."]:
     head = 4 + 4 * dimensions
     if len(content) < head or content[:4] != bytes((0, 0, 8, dimensions)):
         raise DataError(
-            f"{path} is no idx file with {dimensions} dimension(s) of bytes: it begins with {content[:4].hex(' ') or 'nothing'}, "
-            f"where 00 00 08 {dimensions:02d} is expected."
+            f"{path} is no idx file with {dimensions} dimension(s) of bytes: it begins with "
+            f"{content[:4].hex(' ') or 'nothing'}, where 00 00 08 {dimensions:02d} is expected."
         )
     shape = struct.unpack(f">{dimensions}I", content[4:head])
     size = int(np.prod(shape, dtype=object))
     if len(content) - head != size:
         given = "x".join(map(str, shape))
         fault = "cut off" if len(content) - head < size else "too long"
-        raise DataError(f"{path} is {fault}: its head promises {given} = {size} bytes and {len(content) - head} follow. Fetch it again.")
+        raise DataError(
+            f"{path} is {fault}: its head promises {given} = {size} bytes and {len(content) - head} follow. "
+            "Fetch it again."
+        )
     return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 
 

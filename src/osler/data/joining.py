@@ -13,8 +13,12 @@ from osler.structures.sample import Sample
 class JoinedDataSet:
     """Samples of several data sets, numbered through."""
 
-    def __init__(self, parts: Sequence[DataSet], rows: Int[np.ndarray, " rows"] | None = None, targets: np.ndarray | None = None):
-        """`rows` picks among the samples of all parts one after the other (None: all); `targets` takes the place of theirs."""
+    def __init__(
+        self, parts: Sequence[DataSet], rows: Int[np.ndarray, " rows"] | None = None, targets: np.ndarray | None = None
+    ):
+        """`rows` picks among the samples of all parts one after the other (None: all); `targets` takes the place of
+        theirs.
+        """
         self.parts = list(parts)
         self._ends = np.cumsum([len(p) for p in self.parts])
         self.rows = np.arange(self._ends[-1]) if rows is None else rows

@@ -84,7 +84,8 @@ def read_remote(name: str, known: KnownSet, folder: Path) -> Parts:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """The files of a CIFAR archive, each under its published folder; links, devices and paths that lead elsewhere are not taken.
+    """The files of a CIFAR archive, each under its published folder; links, devices and paths that lead elsewhere are
+    not taken.
 
     Raises:
         DataError: the archive is damaged.
@@ -97,7 +98,9 @@ def unpack(archive: Path, folder: Path) -> None:
                 if content is not None and len(where.parts) == 2 and where.parts[0] in FOLDERS and where.name != "..":
                     write_whole(folder / where, lambda file, content=content: file.write(content.read()))  # type: ignore[misc]
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise DataError(f"{archive} is damaged or cannot be unpacked to {folder} ({error}). Remove it and try again.") from error
+        raise DataError(
+            f"{archive} is damaged or cannot be unpacked to {folder} ({error}). Remove it and try again."
+        ) from error
 
 
 def recognised_names(folder: Path) -> tuple[str, ...]:

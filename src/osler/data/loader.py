@@ -32,7 +32,7 @@ class Loader:
 
     Unreadable pictures are left out of their batch and listed in `skipped`, each once; a batch left empty is not given.
 
-    >>> loader = Loader(source.train, transform=augment, collate=task.collate, batch_size=128, seed=0, order="shuffle", workers=2)
+    >>> loader = Loader(source.train, transform=augment, collate=task.collate, batch_size=128, seed=0, order="shuffle")
     >>> for batch in loader.epoch(3, start=40): ...  # resumes after 40 batches of epoch 3; these are not decoded
     """
 
@@ -109,7 +109,7 @@ class Loader:
             batch_size=None,
             sampler=self._keys,
             num_workers=self.workers,
-            collate_fn=_unchanged,
+            collate_fn=_unchanged,  # type: ignore[arg-type]
             worker_init_fn=_settle_in,
             persistent_workers=True,
             generator=torch.Generator(),  # torch would draw a seed from the global generator, which is the training's
@@ -122,8 +122,8 @@ class Loader:
         if reading.skipped and count > self.unreadable * total:
             first = "; ".join(s.reason for s in self.skipped[:3])
             raise DataError(
-                f"{count} of {total} pictures cannot be read, more than data.unreadable={self.unreadable:g} allows. The first: {first} "
-                "osler data names them all."
+                f"{count} of {total} pictures cannot be read, more than data.unreadable={self.unreadable:g} allows. "
+                f"The first: {first} osler data names them all."
             )
         if reading.batch is None and self.order.kind != "sequential" and self.order.world > 1:
             raise DataError("No picture of a batch can be read: " + "; ".join(s.reason for s in reading.skipped[:3]))
@@ -153,8 +153,7 @@ def _unchanged(reading: Reading) -> Reading:
 
 
 def _settle_in(_: int) -> None:
-    """A loader process: one thread, and signals left to the training, which ends it when it ends."""
+    """A loader process: one thread, and Ctrl-C left to the training, which ends its loaders when it ends."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Iterative stratification: pictures with several labels shared out so that every part gets its share of every label."""
+"""Iterative stratification: pictures with several labels shared out so that each part gets its share of each label."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int, UInt8
 
 def sole_bearers(labels: UInt8[np.ndarray, "samples labels"]) -> Bool[np.ndarray, " samples"]:
     """The pictures that are the only one with some label."""
-    return (labels[:, labels.sum(0) == 1] > 0).any(1)
+    return np.any(labels[:, labels.sum(0) == 1] > 0, axis=1)
 
 
 def distribute(
@@ -16,9 +16,9 @@ def distribute(
 ) -> Int[np.ndarray, " samples"]:
     """The part of each picture, by Sechidis, Tsoumakas and Vlahavas (2011), Algorithm 1.
 
-    The rarest label that is left goes first: each of its pictures joins the part that still wants most of that label, then the
-    part that wants most pictures, then chance. One addition: a part may want one picture of any label that has enough of them, so
-    that a label with two pictures reaches both of two parts.
+    The rarest label that is left goes first: each of its pictures joins the part that still wants most of that label,
+    then the part that wants most pictures, then chance. One addition: a part may want one picture of any label that has
+    enough of them, so that a label with two pictures reaches both of two parts.
     """
     n = len(labels)
     wanted = np.array(shares) * n  # pictures that each part still wants

@@ -24,8 +24,8 @@ def open_data(section: DataSection, seed: int, *, names: Sequence[str] | None = 
     Args:
         section: which data, and how it is divided.
         seed: of the division.
-        names: what a trained model calls its outputs, where the data is to be judged by it: targets are numbered so, and data that
-            nothing could be learnt from (one class, one picture) is accepted.
+        names: what a trained model calls its outputs, where the data is to be judged by it: targets are numbered so,
+            and data that nothing could be learnt from (one class, one picture) is accepted.
 
     Raises:
         DataError: the data is missing, damaged, or cannot be used; the message says what would be right.

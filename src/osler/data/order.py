@@ -25,11 +25,13 @@ class BatchKey(NamedTuple):
 class Order:
     """The order of samples in an epoch, cut into batches for one of several processes.
 
-    Training orders (shuffle, balanced): batch k of all processes together is the global batch k of world x batch_size samples;
-    every process gets as many batches as the others, so that none waits for ever. What remains is a smaller global batch, left
-    out where it could not give every process a sample, or by `drop_last` (unless it is all there is).
+    Training orders (shuffle, balanced): batch k of all processes together is the global batch k of world x batch_size
+    samples; every process gets as many batches as the others, so that none waits for ever. What remains is a smaller
+    global batch, left out where it could not give every process a sample, or by `drop_last` (unless it is all there
+    is).
 
-    sequential: every sample once over all processes, none padded or repeated; a process may have a batch less than another.
+    sequential: every sample once over all processes, none padded or repeated; a process may have a batch less than
+        another.
     """
 
     targets: np.ndarray
@@ -42,7 +44,9 @@ class Order:
 
     def __post_init__(self) -> None:
         if self.kind == "balanced" and self.targets.ndim != 1:
-            raise DataError("data.sampler=balanced needs one class a picture; these have several labels or numbers. Use shuffle.")
+            raise DataError(
+                "data.sampler=balanced needs one class a picture; these have several labels or numbers. Use shuffle."
+            )
         if self.kind != "sequential" and len(self.targets) < self.world:
             raise DataError(f"{len(self.targets)} training pictures are fewer than the {self.world} processes.")
 
@@ -81,7 +85,8 @@ def balanced_rows(targets: Int[np.ndarray, " samples"], random: np.random.Genera
     share, rest = divmod(len(targets), len(classes))
     extra = set(random.permutation(len(classes))[:rest].tolist())
     drawn = [
-        random.choice(np.flatnonzero(targets == label), share + (i in extra)) for i, label in enumerate(classes.tolist())
+        random.choice(np.flatnonzero(targets == label), share + (i in extra))
+        for i, label in enumerate(classes.tolist())
     ]
     return random.permutation(np.concatenate(drawn))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 
 from osler.data.arrays import ArrayDataSet
 from osler.data.assembling import assemble, refuse_unlearnable
@@ -26,9 +26,9 @@ def from_person(data: Any, section: DataSection, seed: int) -> DataSource:
     """A DataSource of what a person passed in Python.
 
     Args:
-        data: a torch Dataset that gives (image, label); arrays (images, labels); two or three Datasets; or a dictionary of parts.
-            Images are PIL's, NumPy's (height x width x channels) or torch's (channels x height x width), bytes or floats 0 to 1.
-            Labels are a class index, a vector of 0 and 1, or one or several numbers.
+        data: a torch Dataset that gives (image, label); arrays (images, labels); two or three Datasets; or a dictionary
+            of parts. Images are PIL's, NumPy's (height x width x channels) or torch's (channels x height x width),
+            bytes or floats 0 to 1. Labels are a class index, a vector of 0 and 1, or one or several numbers.
         section: how it is divided where the person did not.
         seed: of the division.
 
@@ -83,7 +83,9 @@ def _parts_of(data: Any) -> dict[str, Any]:
             raise DataError(f"data has the parts {', '.join(map(str, data))}; expected is {EXPECTED}.")
         return {name: part for name, part in parts.items() if part is not None}
     if isinstance(data, tuple) and len(data) in (2, 3) and not _are_arrays(data):
-        return {name: part for name, part in zip(("train", "validation", "test"), data, strict=False) if part is not None}
+        return {
+            name: part for name, part in zip(("train", "validation", "test"), data, strict=False) if part is not None
+        }
     return {"train": data}
 
 
@@ -144,7 +146,9 @@ def _seeming_kind(values: np.ndarray) -> TargetKind:
 def _classes(values: np.ndarray) -> np.ndarray:
     values = values.reshape(-1)
     if (values < 0).any() or (values != np.floor(values)).any():
-        raise DataError(f"Classes are numbered from 0 in whole numbers; the labels go from {values.min()} to {values.max()}.")
+        raise DataError(
+            f"Classes are numbered from 0 in whole numbers; the labels go from {values.min()} to {values.max()}."
+        )
     return values.astype(np.int64)
 
 

@@ -13,7 +13,8 @@ Image = UInt8[np.ndarray, "height width channels"]
 
 
 def as_image(picture: Any, channels: int | None) -> Image:
-    """A PIL picture, a NumPy array (height x width, with or without channels last) or a tensor (channels first) as bytes.
+    """A PIL picture, a NumPy array (height x width, with or without channels last) or a tensor (channels first) as
+    bytes.
 
     Args:
         picture: bytes 0 to 255, or floats 0 to 1.
@@ -30,10 +31,15 @@ def as_image(picture: Any, channels: int | None) -> Image:
     elif hasattr(picture, "convert") and hasattr(picture, "mode"):  # PIL's, without importing it
         array = np.asarray(picture.convert("L" if picture.mode in ("1", "L", "I;16", "I", "F") else "RGB"))
     else:
-        raise DataError(f"A picture is a {type(picture).__name__}; a PIL picture, a NumPy array or a tensor is expected.")
+        raise DataError(
+            f"A picture is a {type(picture).__name__}; a PIL picture, a NumPy array or a tensor is expected."
+        )
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[2] not in (1, 3):
-        raise DataError(f"A picture has the shape {tuple(array.shape)}; 1 or 3 channels are expected (tensors: first; arrays: last).")
+        raise DataError(
+            f"A picture has the shape {tuple(array.shape)}; 1 or 3 channels are expected (tensors: first; "
+            "arrays: last)."
+        )
     return _with_channels(as_bytes(array), channels)
 
 
@@ -50,7 +56,8 @@ def as_images(pictures: Any) -> UInt8[np.ndarray, "pictures height width channel
         array = array.transpose(0, 2, 3, 1)
     if array.ndim != 4 or array.shape[3] not in (1, 3) or len(array) == 0:
         raise DataError(
-            f"The images have the shape {tuple(pictures.shape)}; expected are pictures x height x width, with 1 or 3 channels "
+            f"The images have the shape {tuple(pictures.shape)}; expected are pictures x height x width, with "
+            "1 or 3 channels "
             "last (NumPy) or before height (tensors)."
         )
     return np.ascontiguousarray(as_bytes(array))

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PICTURE_EXTENSIONS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
-)  # fmt: skip
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif"),
+    *(".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
 """A file is taken for a picture when its name ends so, in whatever case."""
 
 

@@ -1,7 +1,8 @@
-"""Pickles read as data: dictionaries, lists, numbers, text, bytes and NumPy arrays. Nothing that a pickle names is ever called.
+"""Pickles read as data: dictionaries, lists, numbers, text, bytes and NumPy arrays. Nothing that a pickle names is ever
+called.
 
-A pickle is a program: it may name any function of any module and have it called. This reader answers the few names that an
-array needs with small classes of its own and refuses every other name before anything is imported.
+A pickle is a program: it may name any function of any module and have it called. This reader answers the few names that
+an array needs with small classes of its own and refuses every other name before anything is imported.
 """
 
 import pickle

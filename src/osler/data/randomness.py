@@ -1,4 +1,6 @@
-"""Where the data floor's randomness comes from: each draw is a function of the seed, what it is for, and where it is used."""
+"""Where the data floor's randomness comes from: each draw is a function of the seed, what it is for, and where it is
+used.
+"""
 
 from enum import IntEnum
 
@@ -26,17 +28,17 @@ def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:
 class SampleRandomness:
     """A generator for each (seed, epoch, sample), the same in whichever process asks.
 
-    Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") is a function of a key and a counter, so that turning
-    one generator to another key and counter is exact; it costs about a tenth of making a new generator.
+    Philox (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") is a function of a key and a counter, so
+    that turning one generator to another key and counter is exact, and much cheaper than making a new one.
     """
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.Philox(key=[seed % WORD, 0])
+        self._bits = np.random.Philox(key=np.array([seed % WORD, 0], np.uint64))
         self._generator = np.random.Generator(self._bits)
         self._state = self._bits.state  # a copy at the beginning of a stream; only its key and counter change below
 
     def at(self, epoch: int, index: int, repeat: int = 0) -> np.random.Generator:
-        """The generator of a sample in an epoch; valid until the next call. `repeat` counts the sample's draws in that epoch."""
+        """The generator of a sample in an epoch, valid until the next call. `repeat`: its earlier draws in it."""
         numbers = self._state["state"]
         numbers["key"][1] = index
         numbers["counter"][1:] = (repeat, epoch, Stream.SAMPLE)

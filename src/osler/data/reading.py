@@ -13,7 +13,7 @@ from osler.data.files import FileDataSet
 from osler.data.order import BatchKey
 from osler.data.randomness import SampleRandomness
 from osler.data.source import DataSet, Skipped
-from osler.imaging.decode import UnreadableError
+from osler.imaging.header import UnreadableError
 from osler.imaging.opening import Opens, open_sample
 from osler.imaging.transform import Compose, SampleTransform
 from osler.structures.batch import Batch
@@ -29,7 +29,9 @@ class Reading:
 
     batch: Batch | None
     skipped: list[Skipped] = field(default_factory=list)
-    error: OslerError | None = None  # carried as a value: torch would wrap it into its own traceback on the way out of a process
+    error: OslerError | None = (
+        None  # carried as a value: torch would wrap it into its own traceback on the way out of a process
+    )
 
 
 class BatchReader:
@@ -39,7 +41,9 @@ class BatchReader:
         self.dataset, self.transform, self.collate = dataset, transform, collate
         self._randomness = SampleRandomness(seed)
         self._transforms = transform.transforms if isinstance(transform, Compose) else (transform,)
-        self._files = dataset if isinstance(dataset, FileDataSet) and isinstance(_first(self._transforms), Opens) else None
+        self._files = (
+            dataset if isinstance(dataset, FileDataSet) and isinstance(_first(self._transforms), Opens) else None
+        )
 
     def __getitem__(self, key: BatchKey) -> Reading:
         try:
@@ -83,7 +87,8 @@ def stack_images(samples: Sequence[Sample]) -> UInt8[Tensor, "batch channels hei
     except ValueError:
         other = next(s for s in samples if s.image.shape != samples[0].image.shape)
         raise DataError(
-            f"Pictures of one batch differ in size: {_described(samples[0])}, {_described(other)}. Resize or crop them to one size."
+            f"Pictures of one batch differ in size: {_described(samples[0])}, {_described(other)}. Resize or "
+            "crop them to one size."
         ) from None
     return torch.from_numpy(stacked).permute(0, 3, 1, 2)
 

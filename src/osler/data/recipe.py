@@ -23,12 +23,18 @@ class DataSection(Section):
     labels: Literal["auto", "class", "labels", "numbers"] = Field(
         "auto", description="one class a picture, several labels a picture, or numbers; auto: by what the labels are"
     )
-    validation: Share = Field(0.15, description="share of the training pictures held out where no validation set is given")
+    validation: Share = Field(
+        0.15, description="share of the training pictures held out where no validation set is given"
+    )
     test: Share = Field(0.0, description="share held out for the test where no test set is given")
     folds: Annotated[int, Ge(0)] = Field(0, description="k-fold cross-validation: k; 0: one split")
     fold: Annotated[int, Ge(0)] = Field(0, description="which of the folds validates")
-    limit: Annotated[int, Ge(0)] = Field(0, description="use so many training pictures only (stratified, by seed); 0: all")
-    unreadable: Annotated[float, Ge(0), Le(1)] = Field(0.1, description="share of unreadable pictures from which the run stops")
+    limit: Annotated[int, Ge(0)] = Field(
+        0, description="use so many training pictures only (stratified, by seed); 0: all"
+    )
+    unreadable: Annotated[float, Ge(0), Le(1)] = Field(
+        0.1, description="share of unreadable pictures from which the run stops"
+    )
     sampler: Literal["shuffle", "balanced"] = Field(
         "shuffle", description="balanced: each class drawn equally often (with replacement)"
     )

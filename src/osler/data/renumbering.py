@@ -9,7 +9,8 @@ from osler.structures.errors import DataError
 
 
 def renumber(parts: Parts, names: Sequence[str]) -> Parts:
-    """The same parts with targets numbered as in `names`. Classes and labels may be missing from the data; numbers may not.
+    """The same parts with targets numbered as in `names`. Classes and labels may be missing from the data; numbers may
+    not.
 
     Raises:
         DataError: the data has a name that `names` lacks, or lacks a number that it has.
@@ -18,8 +19,12 @@ def renumber(parts: Parts, names: Sequence[str]) -> Parts:
     missing = [name for name in names if name not in parts.names] if parts.kind == "numbers" else []
     if strange or missing:
         what = {"class": "classes", "labels": "labels", "numbers": "numbers"}[parts.kind]
-        fault = f"has {what} that are not known: {', '.join(strange[:6])}" if strange else f"lacks {', '.join(missing[:6])}"
-        raise DataError(f"{parts.name} {fault}. Known {what}: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}.")
+        fault = (
+            f"has {what} that are not known: {', '.join(strange[:6])}" if strange else f"lacks {', '.join(missing[:6])}"
+        )
+        raise DataError(
+            f"{parts.name} {fault}. Known {what}: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}."
+        )
     for part, dataset in parts.given().items():
         setattr(parts, part, dataset.select(np.arange(len(dataset)), _renumbered(dataset.targets, parts, names)))
     parts.names = tuple(names)

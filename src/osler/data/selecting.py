@@ -8,7 +8,7 @@ from osler.data.source import DataSet, DataSource
 
 
 def spread(dataset: DataSet, count: int) -> DataSet:
-    """At most `count` samples, evenly spread over the data set's targets in their order (all classes, where they fit)."""
+    """At most `count` samples, evenly spread over the targets in their order (all classes, where they fit)."""
     order = np.argsort(dataset.targets, kind="stable") if dataset.targets.ndim == 1 else np.arange(len(dataset))
     chosen = np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int))
     return dataset.select(order[chosen])

@@ -15,11 +15,16 @@ TargetKind = Literal["class", "labels", "numbers"]
 class DataSet(Protocol):
     """An indexed collection of samples, decoded and not yet transformed.
 
-    Read-only: the pixels of a sample may be shared with the data set, so that a transform that changes them copies first.
+    Read-only: the pixels of a sample may be shared with the data set, so that a transform that changes them copies
+    first.
     """
 
-    targets: np.ndarray  # int64 [n] classes, uint8 [n k] labels, float32 [n k] numbers: known without decoding a picture
-    decode_size: tuple[int, int] | None  # height, width that the transforms need at least: JPEGs may then be decoded smaller
+    targets: (
+        np.ndarray
+    )  # int64 [n] classes, uint8 [n k] labels, float32 [n k] numbers: known without decoding a picture
+    decode_size: (
+        tuple[int, int] | None
+    )  # height, width that the transforms need at least: JPEGs may then be decoded smaller
 
     def __len__(self) -> int: ...
 

@@ -1,11 +1,12 @@
 """Which rows train and which are held out: stratified, by seed, from the targets alone.
 
-Classes are strata as they are; one number is stratified by its deciles; several numbers are drawn plainly; pictures with several
-labels go through iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, "On the stratification of multi-label data").
+Classes are strata as they are; one number is stratified by its deciles; several numbers are drawn plainly; pictures
+with several labels go through iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, "On the stratification
+of multi-label data").
 """
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from osler.data.multilabel_split import distribute, sole_bearers
 from osler.data.randomness import Stream, generator
@@ -31,7 +32,7 @@ def strata(targets: np.ndarray) -> Int[np.ndarray, " samples"]:
 
 
 def hold_out(targets: np.ndarray, share: float, seed: int) -> tuple[Rows, Rows]:
-    """Rows kept and rows held out, both ascending; round(share x rows) are held out, as far as the bounds below allow.
+    """Rows kept and rows held out, both ascending; of each class its share, to within one.
 
     A class with two pictures or more is in both parts; a class (or label) with one picture is kept.
     """
@@ -45,13 +46,18 @@ def hold_out(targets: np.ndarray, share: float, seed: int) -> tuple[Rows, Rows]:
     else:
         groups = strata(targets)
         counts = np.bincount(groups)
-        quota = quotas(counts, wanted, least=np.minimum(1, counts - 1), most=counts - 1)
+        least, most = np.minimum(1, counts - 1), counts - 1
+        ideal = np.clip(
+            share * counts, least, most
+        )  # what a small class cannot give, or must, is no other class's concern
+        quota = quotas(ideal, round(ideal.sum()), least=least, most=most)
         held = draw(groups, quota, generator(seed, Stream.SPLIT))
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def fold_of_each(targets: np.ndarray, folds: int, seed: int) -> Int[np.ndarray, " samples"]:
-    """The fold in which each row validates, 0 to folds - 1; -1 for the only picture of a class or label, which always trains.
+    """The fold in which each row validates, 0 to folds - 1; -1 for the only picture of a class or label, which always
+    trains.
 
     Folds differ in size by one at most, and so does each class from fold to fold.
     """
@@ -81,12 +87,13 @@ def sample_rows(targets: np.ndarray, count: int, seed: int) -> Rows:
     groups = strata(targets)
     counts = np.bincount(groups)
     least = np.ones_like(counts) if count >= len(counts) else np.zeros_like(counts)
-    return np.flatnonzero(draw(groups, quotas(counts, count, least=least, most=counts), random))
+    return np.flatnonzero(draw(groups, quotas(counts * (count / n), count, least=least, most=counts), random))
 
 
-def quotas(counts: Int[np.ndarray, " strata"], total: int, *, least: np.ndarray, most: np.ndarray) -> Int[np.ndarray, " strata"]:
-    """How many to take of each stratum: `total` shared out in proportion to `counts`, within bounds, by largest remainders."""
-    ideal = counts * (total / counts.sum())
+def quotas(
+    ideal: Float[np.ndarray, " strata"], total: int, *, least: np.ndarray, most: np.ndarray
+) -> Int[np.ndarray, " strata"]:
+    """Whole numbers near the ideal ones that make `total`, as far as the bounds allow, by largest remainders."""
     quota = np.clip(np.floor(ideal).astype(np.int64), least, most)
     while quota.sum() != total:
         step = 1 if quota.sum() < total else -1
@@ -98,7 +105,9 @@ def quotas(counts: Int[np.ndarray, " strata"], total: int, *, least: np.ndarray,
     return quota
 
 
-def draw(groups: Int[np.ndarray, " samples"], quota: np.ndarray, random: np.random.Generator) -> Bool[np.ndarray, " samples"]:
+def draw(
+    groups: Int[np.ndarray, " samples"], quota: np.ndarray, random: np.random.Generator
+) -> Bool[np.ndarray, " samples"]:
     """A mask of `quota[g]` rows of each group g, picked at random."""
     shuffled = random.permutation(len(groups))
     ordered = shuffled[np.argsort(groups[shuffled], kind="stable")]

@@ -1,7 +1,7 @@
 """A CSV of pictures and labels: a path in one column, and in the others a class, several labels, or numbers.
 
-Paths are relative to the file's own folder. A column called `split`, where there is one that is not asked for as a label, says
-train, val or test for each picture.
+Paths are relative to the file's own folder. A column called `split`, where there is one that is not asked for as a
+label, says train, val or test for each picture.
 """
 
 import csv
@@ -102,7 +102,9 @@ def _membership(table: Table, split_column: str | None) -> np.ndarray:
     parts = []
     for cell, line in zip(table.column(split_column), table.lines, strict=True):
         if cell.lower() not in SPLIT_NAMES:
-            raise DataError(f"{table.path}, line {line}: {cell!r} in column {split_column!r}; allowed: {', '.join(SPLIT_NAMES)}.")
+            raise DataError(
+                f"{table.path}, line {line}: {cell!r} in column {split_column!r}; allowed: {', '.join(SPLIT_NAMES)}."
+            )
         parts.append(SPLIT_NAMES[cell.lower()])
     return np.array(parts, dtype="U10")
 
@@ -116,7 +118,10 @@ def _locate(cells: list[str], table: Table, section: DataSection) -> tuple[list[
     paths = [str(folder / cell) for cell in cells]
     there = np.array([Path(path).is_file() for path in paths])
     missing = np.flatnonzero(~there).tolist()
-    skipped = [Skipped(paths[i], f"listed in {table.path.name}, line {table.lines[i]}, but there is no such file") for i in missing]
+    skipped = [
+        Skipped(paths[i], f"listed in {table.path.name}, line {table.lines[i]}, but there is no such file")
+        for i in missing
+    ]
     if len(missing) > section.unreadable * len(paths):
         first = ", ".join(cells[i] for i in missing[:3])
         raise DataError(
@@ -133,7 +138,9 @@ def _parts(
     rows = {part: np.flatnonzero(there & (membership == part)) for part in ("train", "validation", "test")}
     if len(rows["train"]) == 0:
         raise DataError(f"{path} lists no pictures for training.")
-    parts = Parts(path.stem, answers.kind, answers.names, data.select(rows["train"]), skipped=skipped, notes=list(answers.notes))
+    parts = Parts(
+        path.stem, answers.kind, answers.names, data.select(rows["train"]), skipped=skipped, notes=list(answers.notes)
+    )
     for part in ("validation", "test"):
         if len(rows[part]):
             setattr(parts, part, data.select(rows[part]))

@@ -136,7 +136,7 @@ def _light(fit: FitTo, pictures: Pictures, typical: tuple[int, int]) -> list[Sam
         return [_part(fit, 0.5), HorizontalFlip()]
     shift = max(1, min(typical) // 16)
     if pictures == "grey":
-        return [PadCrop(shift, fill=0), fit]
+        return [PadCrop(shift), fit]
     return [PadCrop(shift), HorizontalFlip(), fit]
 
 
@@ -144,7 +144,7 @@ def _standard(fit: FitTo, pictures: Pictures, typical: tuple[int, int]) -> list[
     if pictures == "large":
         return [_part(fit, 0.08), HorizontalFlip(), _jitter(fit, 0.2)]
     if pictures == "grey":
-        return [Affine(degrees=10, translate=0.08, scale=(0.9, 1.1)), fit]
+        return [Affine(degrees=10, translate=0.08, scale=(0.9, 1.1), fill="reflect"), fit]
     return [PadCrop(max(1, min(typical) // 8)), HorizontalFlip(), fit]
 
 
@@ -152,7 +152,7 @@ def _strong(fit: FitTo, pictures: Pictures, typical: tuple[int, int]) -> list[Sa
     if pictures == "large":
         return [_part(fit, 0.08), HorizontalFlip(), _jitter(fit, 0.4, hue=18), RandomErasing(0.25)]
     if pictures == "grey":
-        affine = Affine(degrees=15, translate=0.12, scale=(0.8, 1.2), shear=8)
+        affine = Affine(degrees=15, translate=0.12, scale=(0.8, 1.2), shear=8, fill="reflect")
         return [affine, fit, RandomErasing(0.25, area=(0.02, 0.15))]
     return [*_standard(fit, pictures, typical), _jitter(fit, 0.3, hue=10), RandomErasing(0.5, area=(0.02, 0.25))]
 

@@ -165,7 +165,8 @@ class EncodedPicture:
         return upright(image, self.header.orientation)
 
     def _decoded(self, data: bytes, flags: int) -> UInt8[np.ndarray, "height width ..."]:
-        image = _decode(data, flags)
+        with _quiet():
+            image = _decode(data, flags)
         if image is None:
             raise UnreadableError(
                 f"{self.name} is damaged or cut short: its {self.header.format} data cannot be decoded."
@@ -200,22 +201,22 @@ def _quiet() -> Iterator[None]:
 
 
 def _decode(data: bytes, flags: int) -> Any:
-    with _quiet():
-        try:
-            return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error:
-            return None
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        return None
 
 
 def _first_rows(data: bytes, header: Header, *, rows: int, end: int) -> bytes:
     """A JPEG that claims to end below its first `rows` rows, so that the decoder need not go on to the bottom.
 
-    Two rows of blocks (16 pixels each, where colour is halved) more than needed are kept: one that `rows` may cut, one
-    whose colours its last pixels are interpolated with. The end marker is left off: the decoder would complain of what
-    it has not read.
+    Two rows more are kept: where colour is halved, the last pixels' colours are interpolated with those below. The end
+    marker is left off: the decoder would complain of what it has not read. Nothing is changed where the rest lies in
+    the same row of blocks (16 pixels where colour is halved), for then the decoder may need the end marker to finish
+    it.
     """
-    height = (rows + 15) // 16 * 16 + 16
-    if height >= header.height:
+    height = rows + 2
+    if (height + 15) // 16 >= (header.height + 15) // 16:
         return data
     at = header.frame + 5
     return b"".join((data[:at], struct.pack(">H", height), data[at + 2 : end]))

@@ -49,8 +49,9 @@ class FitTo:
     """A decoded picture becomes the network's input, without chance: what evaluation, prediction and exports do.
 
     `stretch` resizes both sides; `crop` resizes the short side to `size / crop_fraction` and takes the middle; `pad`
-    (letter-box) resizes the long side and lays the picture in the middle of the mean colour, which standardises to
-    zero.
+    (letter-box) resizes the long side and lays the picture in the middle of the mean colour, which standardises to 0.
+    Where a JPEG could be decoded at a half or less, the last pixels that fill no whole pixel of the smaller picture are
+    left off, also when it comes decoded: less than half a pixel of the input.
     """
 
     preprocessing: Preprocessing

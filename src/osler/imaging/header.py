@@ -161,7 +161,7 @@ def _tiff(data: Buffer) -> Header:
 
 
 def _pnm(data: Buffer) -> Header:
-    head = re.match(rb"P[1-6](?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)", data[:4096])
+    head = re.match(rb"P[1-6](?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)[\s#]", data[:4096])
     if head is None:
         raise IndexError
     return Header("PNM", int(head[2]), int(head[1]))

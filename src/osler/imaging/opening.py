@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
 
 from osler.imaging.decode import EncodedPicture
 from osler.imaging.geometry import blank
@@ -31,13 +30,19 @@ class Opens(SampleTransform, Protocol):
 
 def undecoded(picture: EncodedPicture, **truth: Any) -> Sample:
     """The sample of a picture not decoded yet: its truth, and in place of pixels an array that has only a shape."""
-    return Sample(image=_placeholder(picture), **truth)
+    return Sample(image=blank(picture.height, picture.width, picture.channels), **truth)
 
 
 def open_sample(
     picture: EncodedPicture, sample: Sample, transforms: Sequence[SampleTransform], rng: np.random.Generator
 ) -> Sample:
-    """Decode `picture`, put its pixels into `sample` (whose own image is not looked at), and run the transforms.
+    """Decode `picture`, put its pixels into `sample` (whose own image has only the shape), and run the transforms.
+
+    Args:
+        picture: the file.
+        sample: its truth, as `undecoded` gives it.
+        transforms: in order; the first is shown the file if it `Opens`.
+        rng: all randomness.
 
     Raises:
         UnreadableError: the file is cut short or damaged.
@@ -45,14 +50,10 @@ def open_sample(
     first, rest = (transforms[0], transforms[1:]) if transforms else (None, ())
     opened = getattr(first, "open", None)  # a protocol's isinstance takes as long as a small resize
     if opened is not None:
-        sample = opened(picture, replace(sample, image=_placeholder(picture)), rng)
+        sample = opened(picture, sample, rng)
     else:
         sample = replace(sample, image=picture.read())
         sample = sample if first is None else first(sample, rng)
     for transform in rest:
         sample = transform(sample, rng)
     return sample
-
-
-def _placeholder(picture: EncodedPicture) -> UInt8[np.ndarray, "height width channels"]:
-    return blank(picture.height, picture.width, picture.channels)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from osler.imaging.transform import SampleTransform, sample_transforms
 from osler.structures.errors import RecipeError
@@ -28,7 +28,7 @@ def make_transform(name: str, options: Mapping[str, Any], *, size: tuple[int, in
             raise RecipeError(f"The augmentation {name!r} has no option {option!r}.{hint} It has: {', '.join(known)}.")
     given = {"size": size, **options} if "size" in known else dict(options)
     try:
-        return TypeAdapter(kind, config=ConfigDict(strict=False)).validate_python(given)
+        return TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,4 +1,4 @@
-"""Ways out of local minima (rows OP20, OP21): several starts, and simulated annealing (Kirkpatrick et al. 1983), on Rastrigin."""
+"""Ways out of local minima (rows OP20, OP21), on Rastrigin: several starts, and simulated annealing."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ BASIN = 0.5  # below this value a point lies in the basin of the global minimum:
 
 
 def rastrigin(points: Points) -> Values:
-    """10 d + sum(x^2 - 10 cos(2 pi x)): 0 at the origin, and a local minimum near every other point of the integer grid."""
+    """10 d + sum(x^2 - 10 cos(2 pi x)): 0 at the origin, a local minimum near every other integer point."""
     return (10 + points**2 - 10 * np.cos(2 * np.pi * points)).sum(-1)
 
 
@@ -24,7 +24,7 @@ def rastrigin_gradient(points: Points) -> Points:
 
 
 def acceptance(rise: Values, temperature: float) -> Values:
-    """The probability of taking a step by which the value rises: e^(-rise / temperature), 1 for a fall (Metropolis et al. 1953)."""
+    """The probability of a step by which the value rises, e^(-rise / temperature); 1 for a fall (Metropolis 1953)."""
     return np.exp(-np.maximum(rise, 0) / temperature)
 
 
@@ -45,7 +45,9 @@ class Search:
 def simulated_annealing(
     *, runs: int = 100, steps: int = 3000, dimensions: int = 2, hot: float = 10.0, cold: float = 0.01, seed: int = 0
 ) -> Search:
-    """Random steps from random points, falls always taken, rises with `acceptance`, while the temperature cools geometrically.
+    """Random steps, falls always taken, rises with `acceptance`, while the temperature falls (Kirkpatrick et al. 1983).
+
+    The temperature falls by the same factor at each step.
 
     The steps shrink with the root of the temperature, so that about as many are taken late as early.
     """

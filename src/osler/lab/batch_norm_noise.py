@@ -22,7 +22,7 @@ class BatchNoise:
 
 @torch.no_grad()
 def batch_noise(batches: Sequence[int] = (4, 16, 64, 256), *, draws: int = 100, seed: int = 0) -> list[BatchNoise]:
-    """The same 3 digits in random batches through a linear layer and batch norm. The noise falls like 1 / sqrt(batch)."""
+    """The same 3 digits in random batches through a linear layer and batch norm. It falls like 1 / sqrt(batch)."""
     data = digits(1200, seed=seed)
     layer = mlp(64, 32, seed=seed)
     norm = nn.BatchNorm1d(32, affine=False, momentum=None)
@@ -62,7 +62,7 @@ class NormGap:
 def gap_with_and_without(
     *, samples: int = 200, batch: int = 8, epochs: int = 40, seeds: Sequence[int] = (0, 1, 2)
 ) -> dict[str, NormGap]:
-    """The same network without batch norm, with it in small batches (much noise), and with it in large ones (little noise)."""
+    """The same network without batch norm, with it in small batches (much noise), and in one batch (little noise)."""
     ways = {"none": (False, batch), "small batches": (True, batch), "one batch": (True, samples)}
     found = {}
     for name, (normed, size) in ways.items():

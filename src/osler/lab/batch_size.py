@@ -1,4 +1,4 @@
-"""What the batch size changes (rows OP15, OP18): steps, time, gradient noise, accuracy, memory, and the use of the processor."""
+"""What the batch size changes (rows OP15, OP18): steps, time, gradient noise, accuracy, memory, throughput."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class BatchSizeRow:
     batch_size: int
     seconds_per_epoch: float
     steps: int  # in all epochs together
-    noise: float  # standard deviation of the gradient estimate over the norm of the first network's gradient noise at batch 1
+    noise: float  # standard deviation of the first gradient's estimate, over that of batch size 1
     accuracy: float  # on the test half, after equally many epochs
     accuracy_equal_steps: float  # after equally many steps: what the noise alone costs or brings
 
@@ -32,8 +32,8 @@ def batch_size_table(
 ) -> tuple[BatchSizeRow, ...]:
     """The same network and learning rate at several batch sizes.
 
-    Benefits of large batches: fewer steps an epoch, less noise, faster epochs. Harms: fewer steps in the same epochs and hence a
-    lower accuracy, more memory (`efficiency_table`), sharper minima (`sharpness.py`).
+    Benefits of large batches: fewer steps an epoch, less noise, faster epochs. Harms: fewer steps in the same epochs
+    and hence a lower accuracy, more memory (`efficiency_table`), sharper minima (`sharpness.py`).
     """
     noise = {row.batch_size: row.variance for row in gradient_noise(mlp(), (1, *batch_sizes), draws=300)}
     rows = []
@@ -86,7 +86,7 @@ def efficiency_table(
 
 
 def kept_bytes(network: nn.Module, inputs: Tensor, labels: Tensor) -> int:
-    """Bytes of the distinct tensors that a forward pass keeps for the backward pass, the network's own parameters left out."""
+    """Bytes of the distinct tensors that a forward pass keeps for the backward pass, parameters left out."""
     own = {p.untyped_storage().data_ptr() for p in network.parameters()}
     kept: dict[int, int] = {}
 

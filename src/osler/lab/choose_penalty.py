@@ -28,8 +28,9 @@ def choose_penalty(*, samples: int, features: int, collinearity: float, sparse: 
         collinearity: how much columns repeat each other, 0 to 1, as `collinearity` measures it.
         sparse: whether few of the columns are believed (or wanted) to matter.
 
-    Sources: Tibshirani 1996, section 7 (L1 wins with few large effects, L2 with many small ones); Zou and Hastie 2005, section 1
-    (L1 keeps at most n columns, and one of a correlated group by chance; the elastic net keeps the group).
+    Sources: Tibshirani 1996, section 7 (L1 wins with few large effects, L2 with many small ones); Zou and Hastie
+    2005, section 1 (L1 keeps at most n columns, and one of a correlated group by chance; the elastic net keeps the
+    group).
 
     Raises:
         ValueError: a count is not positive or the collinearity is not in [0, 1].
@@ -60,7 +61,7 @@ def collinearity(x: Float[np.ndarray, "samples features"]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A case whose truth is known, what was chosen for it, and each penalty's error on rows that it was not fitted on."""
+    """A case whose truth is known, what was chosen for it, and each penalty's error on rows held out."""
 
     name: str
     choice: Choice
@@ -68,7 +69,7 @@ class Planted:
 
 
 def planted_cases(*, draws: int = 3, seed: int = 0) -> list[Planted]:
-    """Three truths, one for each penalty: few effects, many effects on collinear columns, few groups of alike columns."""
+    """Three truths, one for each penalty: few effects, many on collinear columns, few groups of alike columns."""
     makers = {
         "few effects": (_few, True),
         "many effects, collinear": (_many, False),

@@ -21,13 +21,17 @@ class StepMovement:
     kept: float
 
 
-def one_dropout_step(*, momentum: float = 0.0, weight_decay: float = 0.0, p: float = 0.5, seed: int = 0) -> StepMovement:
-    """Two steps of SGD on a network whose hidden units are hidden by one mask per mini-batch; the second step is measured.
+def one_dropout_step(
+    *, momentum: float = 0.0, weight_decay: float = 0.0, p: float = 0.5, seed: int = 0
+) -> StepMovement:
+    """Two steps of SGD on a network whose hidden units are hidden by one mask per mini-batch; the second step is
+    measured.
 
     The first step uses another mask, so that momentum has something to remember. Source: Hinton et al. 2012, section 1.
     """
     data = digits(64, seed=seed)
-    first, second = mlp(64, 100, seed=seed)[0], mlp(100, 10, seed=seed + 1)[0]
+    with seeded(seed):
+        first, second = nn.Linear(64, 100), nn.Linear(100, 10)
     hide = nn.Dropout(p)
     optimizer = torch.optim.SGD(
         [*first.parameters(), *second.parameters()], lr=0.1, momentum=momentum, weight_decay=weight_decay
@@ -57,7 +61,9 @@ class AtEvaluation:
 
 
 def evaluation_is_the_mean(*, p: float = 0.5, masks: int = 4000, seed: int = 0) -> AtEvaluation:
-    """A linear layer behind dropout: the mean over random masks tends to the one weighted answer (Srivastava et al. 2014, section 4)."""
+    """A linear layer behind dropout: the mean over random masks tends to the one weighted answer (Srivastava et al.
+    2014, section 4).
+    """
     with seeded(seed):
         x, layer = torch.randn(8, 50, dtype=torch.float64), nn.Linear(50, 20, dtype=torch.float64)
         original, inverted = OriginalDropout(p), nn.Dropout(p)
@@ -83,7 +89,9 @@ class MaskEnsemble:
     average_error: float  # of the averaged probabilities
     single_loss: float
     average_loss: float
-    agreement_of_errors: float  # mean correlation between the mistakes of two masks: 1 = the same mistakes, 0 = independent
+    agreement_of_errors: (
+        float  # mean correlation between the mistakes of two masks: 1 = the same mistakes, 0 = independent
+    )
 
 
 @torch.no_grad()

@@ -17,7 +17,9 @@ def vote(labels: Int[Tensor, "members n"], classes: int) -> Int[Tensor, " n"]:
     return weighted_vote(labels, torch.ones(len(labels), dtype=torch.float64), classes)
 
 
-def weighted_vote(labels: Int[Tensor, "members n"], weights: Float[Tensor, " members"], classes: int) -> Int[Tensor, " n"]:
+def weighted_vote(
+    labels: Int[Tensor, "members n"], weights: Float[Tensor, " members"], classes: int
+) -> Int[Tensor, " n"]:
     """The class with the largest sum of the weights of the members that name it."""
     counts = torch.zeros(labels.shape[1], classes, dtype=torch.float64)
     for named, weight in zip(labels, weights, strict=True):
@@ -53,7 +55,7 @@ def variance_of_the_mean(
     draws: int = 20_000,
     seed: int = 0,
 ) -> list[MeanOfErrors]:
-    """Errors that share a part: 1/k for independent ones, no gain for equal ones (Hastie et al. 2009, equation 15.1)."""
+    """Errors that share a part: 1/k if independent, no gain if equal (Hastie et al. 2009, equation 15.1)."""
     generator = torch.Generator().manual_seed(seed)
     own = torch.randn(draws, max(members), generator=generator, dtype=torch.float64)
     common = torch.randn(draws, 1, generator=generator, dtype=torch.float64)
@@ -75,7 +77,9 @@ class Combined:
 
 
 def combine_networks(*, samples: int = 150, members: int = 7, seed: int = 0) -> Combined:
-    """Networks on bootstrap samples, every other one spoilt by training on a quarter of its rows; weights from other rows."""
+    """Networks on bootstrap samples, every other one spoilt by training on a quarter of its rows; weights from other
+    rows.
+    """
     data = digits(samples + 200, seed=seed)
     x, y = data.x[:samples], data.y[:samples]
     generator = torch.Generator().manual_seed(seed)

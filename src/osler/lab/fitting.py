@@ -29,17 +29,20 @@ def judge_fit(
 ) -> FitVerdict:
     """The verdict on a training loss and a validation loss per epoch (or one value each).
 
-    A network under-fits when it cannot reach a low training loss, and over-fits when the gap between training and validation
-    loss is too large (Goodfellow, Bengio and Courville 2016, section 5.2); a validation loss that climbs from its minimum while
-    the training loss falls is over-fitting as well (Prechelt 1998, "Early stopping, but when?", section 1, with its
-    generalisation loss). What "low" and "large" mean is a person's choice; here they are shares of `chance`, the loss of a guess
-    that ignores its input: `enough` of it may remain in training, `gap` of it may lie between the two.
+    A network under-fits when it cannot reach a low training loss, and over-fits when the gap between training and
+    validation loss is too large (Goodfellow, Bengio and Courville 2016, section 5.2); a validation loss that climbs
+    from its minimum while the training loss falls is over-fitting as well (Prechelt 1998, "Early stopping, but
+    when?", section 1, with its generalisation loss). What "low" and "large" mean is a person's choice; here they are
+    shares of `chance`, the loss of a guess that ignores its input: `enough` of it may remain in training, `gap` of it
+    may lie between the two.
 
     Raises:
         ValueError: the curves are empty or of different length, or `chance` is not positive.
     """
     if not train or len(train) != len(validation) or chance <= 0:
-        raise ValueError("judge_fit needs a training and a validation loss for each epoch, and a positive loss of guessing.")
+        raise ValueError(
+            "judge_fit needs a training and a validation loss for each epoch, and a positive loss of guessing."
+        )
     best = int(np.argmin(validation))
     share, distance = min(train) / chance, (validation[-1] - train[-1]) / chance
     climbed = validation[-1] / max(validation[best], 1e-12) - 1
@@ -47,7 +50,9 @@ def judge_fit(
     if share > enough:
         return FitVerdict("underfitting", *numbers, f"{share:.0%} of the loss of guessing remains in training.")
     if distance > gap:
-        return FitVerdict("overfitting", *numbers, f"the validation loss lies {distance:.0%} of guessing above the training loss.")
+        return FitVerdict(
+            "overfitting", *numbers, f"the validation loss lies {distance:.0%} of guessing above the training loss."
+        )
     if climbed > 0.2 and train[-1] < train[best] and distance > gap / 4:
         return FitVerdict("overfitting", *numbers, f"the validation loss climbed {climbed:.0%} from epoch {best} on.")
     return FitVerdict("fine", *numbers, "the training loss is low and the validation loss close to it.")

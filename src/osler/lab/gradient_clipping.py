@@ -24,7 +24,7 @@ class ClippingCourse:
 
 
 class Accumulator(nn.Module):
-    """A linear recurrent network, h <- W h + U x, read out at the end; `gain` above 1 makes its gradients explode with length."""
+    """A linear recurrent network, h <- W h + U x, read at the end; a `gain` above 1 makes its gradients explode."""
 
     def __init__(self, units: int, gain: float) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
-"""Batch, mini-batch and stochastic gradient descent as one thing (rows OP01 to OP04): which samples make the gradient of a step."""
+"""Batch, mini-batch and stochastic gradient descent (rows OP01 to OP04): which samples make the gradient of a step."""
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -49,7 +50,10 @@ class NoiseRow:
 def gradient_noise(
     module: nn.Module, batch_sizes: tuple[int, ...] = (1, 4, 16, 64, 256), *, draws: int = 2000, seed: int = 0
 ) -> tuple[NoiseRow, ...]:
-    """Draws batches with replacement: the estimate is unbiased and its variance goes as 1/B (Bottou et al. 2018, section 4)."""
+    """Draws batches with replacement: the estimate is unbiased and its variance goes as 1/B (Bottou et al.
+
+    2018, section 4).
+    """
     data = digits_halves()
     rows = sample_gradients(module, data.inputs, data.labels)
     full = rows.mean(0)
@@ -76,7 +80,7 @@ def step_cost(samples: int) -> int:
 
 
 def descent_path(*, order_seed: int, batch_size: int, epochs: int, lr: float = 0.1) -> Float[Tensor, " losses"]:
-    """The losses of a training whose first weights are fixed: with all samples in each batch, the order cannot matter."""
+    """The losses of a training from fixed weights: with all samples in each batch, their order cannot matter."""
     section = TrainSection(
         epochs=epochs, batch_size=batch_size, optimizer="sgd", lr=lr, weight_decay=0, schedule="constant"
     )
@@ -93,18 +97,21 @@ class OnlineRow:
 
 
 def online_learning(*, epochs: int = 2, seed: int = 0) -> tuple[OnlineRow, ...]:
-    """Batch size 1 at a large, a small and a large but decaying learning rate: only the noise of the large one does not settle."""
+    """Batch size 1 at a large, a small and a decaying learning rate: only the large one does not settle."""
     rows = []
-    for lr, schedule in ((0.5, "constant"), (0.01, "constant"), (0.05, "polynomial")):
+    tried: tuple[tuple[float, Literal["constant", "polynomial"]], ...]
+    tried = ((0.5, "constant"), (0.01, "constant"), (0.05, "polynomial"))
+    for lr, schedule in tried:
         section = TrainSection(epochs=epochs, batch_size=1, optimizer="sgd", lr=lr, weight_decay=0, schedule=schedule)
         rows.append(OnlineRow(lr, schedule, train_digits(mlp(), section, seed=seed).accuracy))
     return tuple(rows)
 
 
 def steps_to_shrink(*, condition: float, momentum: float, tolerance: float = 1e-6) -> int:
-    """Steps until both coordinates of 1/2 (x^2 + condition y^2) have shrunk to `tolerance`, from (1, 1), at the best fixed rate.
+    """Steps until 1/2 (x^2 + condition y^2) is minimised to `tolerance` from (1, 1), at the best rate.
 
-    The best rates are Polyak's (1964): 2 / (L + l) without, 4 / (sqrt(L) + sqrt(l))^2 with momentum, for curvatures l to L.
+    The best rates are Polyak's (1964): 2 / (L + l) without, 4 / (sqrt(L) + sqrt(l))^2 with momentum, for curvatures l
+    to L.
     """
     curvatures = torch.tensor([1.0, condition], dtype=torch.float64)
     lr = 4 / (math.sqrt(condition) + 1) ** 2 if momentum else 2 / (condition + 1)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +15,8 @@ from osler.training.range_test import RangeTest, range_test
 
 Label = Literal["slow", "ok", "oscillating", "diverging"]
 
+FLOWN = 4.0  # times the first loss, at which a curve has flown away, wherever it lands afterwards
+LEAP = 1.2  # times the first loss, at which a curve has leapt across the valley
 RISES = 0.25  # share of the updates that raise the loss, from which a curve oscillates
 SWING = 0.1  # size of those rises, all together, over the whole range of the loss
 LEFT = 0.5  # share of the first loss that is still there, from which a curve is slow
@@ -24,15 +25,17 @@ LEFT = 0.5  # share of the first loss that is still there, from which a curve is
 def label_curve(losses: Sequence[float]) -> Label:
     """What a curve of full-batch (or epoch) losses says of its learning rate.
 
-    diverging: it ends as no number or above its beginning. oscillating: a quarter of its updates go up, by an amount that matters.
-    slow: more than half of the loss is left. ok: none of these.
+    diverging: it is no number, ends above its beginning, or rose to four times it (and may since lie still, its units
+        dead).
+    oscillating: it leapt above its beginning, or a quarter of its updates go up by an amount that matters. slow: more
+    than half of the loss is left. ok: none of these.
     """
-    if not all(map(math.isfinite, losses)) or losses[-1] > losses[0]:
+    if not all(map(math.isfinite, losses)) or losses[-1] > losses[0] or max(losses) > FLOWN * losses[0]:
         return "diverging"
     changes = np.diff(losses)
     rises = changes[changes > 0]
     span = max(losses) - min(losses)
-    if len(rises) > RISES * len(changes) and rises.sum() > SWING * span:
+    if max(losses) > LEAP * losses[0] or (len(rises) > RISES * len(changes) and rises.sum() > SWING * span):
         return "oscillating"
     return "slow" if losses[-1] > LEFT * losses[0] else "ok"
 
@@ -64,7 +67,7 @@ def descend_digits(lr: float, *, updates: int = 60) -> Curve:
 
 def find_lr(*, low: float = 1e-4, high: float = 100.0, steps: int = 100) -> RangeTest:
     """The range test on the same training."""
-    data, network = digits_halves(), deepcopy(mlp())
+    data, network = digits_halves(), mlp()
     optimizer = torch.optim.SGD(network.parameters(), lr=low)
 
     def step(lr: float) -> float:
@@ -79,6 +82,6 @@ def find_lr(*, low: float = 1e-4, high: float = 100.0, steps: int = 100) -> Rang
 
 
 def learning_rate_curves() -> tuple[Curve, ...]:
-    """Curves at a hundredth of the suggested learning rate, at it, and at several times it."""
+    """Curves at a hundredth of the suggested learning rate, at it, at ten and at a thousand times it."""
     suggested = find_lr().suggestion
-    return tuple(descend_digits(suggested * factor) for factor in (0.01, 1.0, 6.0, 1000.0))
+    return tuple(descend_digits(suggested * factor) for factor in (0.01, 1.0, 10.0, 1000.0))

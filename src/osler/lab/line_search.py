@@ -1,4 +1,4 @@
-"""How far along a direction: a step that satisfies the strong Wolfe conditions (Nocedal & Wright 2006, algorithms 3.5 and 3.6)."""
+"""How far along a direction: the strong Wolfe conditions (Nocedal & Wright 2006, algorithms 3.5 and 3.6)."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def strong_wolfe(
     *,
     first: float = 1.0,
 ) -> float:
-    """A length at which the function has fallen enough and its slope has flattened, so that curvature along it is positive.
+    """A length at which the function has fallen enough and its slope is flatter, so that curvature is positive.
 
     Args:
         function: what is minimised.

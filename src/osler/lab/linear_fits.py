@@ -1,4 +1,4 @@
-"""Linear regression with a penalty, in closed form or by proximal steps: small enough to check every claim about it exactly."""
+"""Linear regression with a squared penalty, in closed form."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""How the learning rate should follow the batch size, and where that ends (row OP17; Goyal et al. 2017, McCandlish et al. 2018)."""
+"""How the learning rate should follow the batch size, and where that ends (row OP17; Goyal et al.
+
+2017, McCandlish et al. 2018).
+"""
 
 from dataclasses import dataclass
 from statistics import mean
@@ -27,7 +30,7 @@ class Scaling:
     rows: tuple[ScalingRow, ...]
 
     def critical_batch(self, band: float = 0.02) -> int | None:
-        """The first batch size whose accuracy is below the reference's (the first row's) by more than `band`, if any."""
+        """The first batch size whose accuracy is below the first row's by more than `band`, if any."""
         floor = self.rows[0].accuracy - band
         return next((row.batch_size for row in self.rows if row.accuracy < floor), None)
 
@@ -42,8 +45,8 @@ def scaling(
     *,
     batch_sizes: tuple[int, ...] = (8, 32, 128, 449, 898),
     lr: float = 0.02,
-    epochs: int = 6,
-    seeds: tuple[int, ...] = (0, 1),
+    epochs: int = 12,
+    seeds: tuple[int, ...] = (0,),
 ) -> Scaling:
     """Trains at each batch size; `lr` is meant for the first. The warm-up lasts one epoch."""
     rows = []

@@ -1,8 +1,10 @@
 """The plain training loop that the experiments share: nothing in it but what a claim is about."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +15,7 @@ from torch.optim import Optimizer
 from osler.lab.small_sets import Split
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+M = TypeVar("M", bound=nn.Module)
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
@@ -41,10 +44,10 @@ def mlp(
     batch_norm: bool = False,
     activation: Callable[[], nn.Module] = nn.ReLU,
 ) -> nn.Sequential:
-    """Fully connected layers of these sizes; between them batch norm (if wanted), the activation, and dropout (if given)."""
+    """Fully connected layers of these sizes; between them batch norm if wanted, the activation, dropout if given."""
     parts: list[nn.Module] = []
     with seeded(seed):
-        for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
             parts.append(nn.Linear(inputs, outputs))
             if i == len(sizes) - 2:
                 break
@@ -54,7 +57,7 @@ def mlp(
 
 
 def fit(
-    model: nn.Module,
+    model: M,
     x: Tensor,
     y: Tensor,
     *,
@@ -64,17 +67,21 @@ def fit(
     loss: Loss = functional.cross_entropy,
     penalty: Callable[[], Tensor] | None = None,
     after_epoch: Callable[[], None] | None = None,
+    frozen: Sequence[nn.Module] = (),
     seed: int = 0,
-) -> nn.Module:
-    """Trains `model` in place on rows of `x` and `y` and returns it in evaluation mode. `batch=0`: all rows in one step.
+) -> M:
+    """Trains `model` in place on rows of `x` and `y` and returns it in evaluation mode. `batch=0`: one step an epoch.
 
-    `penalty` gives a scalar that is added to each step's loss. Order of rows and dropout follow from `seed`.
+    `penalty` gives a scalar that is added to each step's loss. Modules in `frozen` stay in evaluation mode, so that
+    their batch norm learns no statistics. Order of rows and dropout follow from `seed`.
     """
     size = batch or len(x)
     moves = (optimizer or adam())([p for p in model.parameters() if p.requires_grad])
     with seeded(seed):
         for _ in range(epochs):
             model.train()
+            for module in frozen:
+                module.eval()
             for rows in torch.randperm(len(x)).split(size):
                 if len(rows) == 1 and len(x) > 1:
                     continue  # batch norm has no variance over one row

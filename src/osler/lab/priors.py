@@ -12,7 +12,8 @@ Penalty = Literal["l1", "l2"]
 
 
 def prior_of(penalty: Penalty, strength: float, noise: float) -> Distribution:
-    """The prior of which `strength` times the penalty is the negative logarithm, when targets carry noise of this deviation.
+    """The prior of which `strength` times the penalty is the negative logarithm, when targets carry noise of this
+    deviation.
 
     With the loss (y - w)^2 / 2: strength |w| belongs to Laplace(0, noise^2 / strength), strength w^2 / 2 to
     N(0, noise^2 / strength). Source: Bishop 2006, section 3.3 and 3.1.4; Tibshirani 1996, section 5.
@@ -71,7 +72,8 @@ def penalty_is_prior(penalty: Penalty, *, strength: float = 0.8, noise: float = 
 
 
 def energy_gap(penalty: Penalty, *, strength: float = 0.8, noise: float = 0.7, draws: int = 50, seed: int = 0) -> float:
-    """How much -log posterior and (penalised squared error) / noise^2 differ by more than a constant, in a linear regression.
+    """How much -log posterior and (penalised squared error) / noise^2 differ by more than a constant, in a linear
+    regression.
 
     Both are evaluated at random weights; the result is the spread of their difference and is zero up to rounding.
     """

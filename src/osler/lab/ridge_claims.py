@@ -107,8 +107,9 @@ def penalty_and_constraint(
 ) -> list[TwoForms]:
     """The least squared error plus penalty ||w||^2 / 2 against the least squared error within ||w|| <= radius.
 
-    The constrained side knows only the radius: it goes down the loss' gradient and projects onto the ball. At its solution the
-    gradient points against w, and their ratio is the penalty again (Karush-Kuhn-Tucker; Goodfellow et al. 2016, section 7.2).
+    The constrained side knows only the radius: it goes down the loss' gradient and projects onto the ball. At its
+    solution the gradient points against w, and their ratio is the penalty again (Karush-Kuhn-Tucker; Goodfellow et
+    al. 2016, section 7.2).
     """
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(samples, terms, generator=generator, dtype=torch.float64)
@@ -144,7 +145,9 @@ def within_radius(
     return weights
 
 
-def length_by_penalty(penalties: Sequence[float], x: Float[Tensor, "n terms"], y: Float[Tensor, " n"]) -> dict[float, float]:
+def length_by_penalty(
+    penalties: Sequence[float], x: Float[Tensor, "n terms"], y: Float[Tensor, " n"]
+) -> dict[float, float]:
     """The length of the ridge weights for each penalty: it falls as the penalty grows."""
     lines: dict[float, Line] = {p: ridge(x, y, p) for p in penalties}
     return {p: float(line.weights.norm()) for p, line in lines.items()}

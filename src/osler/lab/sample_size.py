@@ -60,10 +60,11 @@ class Contest:
 def network_against_classical(
     sizes: Sequence[int] = (20, 50, 200, 1000), *, updates: int = 400, seeds: Sequence[int] = (0, 1)
 ) -> list[Contest]:
-    """A small convolutional network against support vectors, nearest neighbour, a forest and logistic regression on digits.
+    """A small convolutional network against support vectors, nearest neighbour, a forest and logistic regression on
+    digits.
 
-    All see the same pixels; the classical ones have scikit-learn's defaults. Samples are drawn without regard to class, so that
-    small sets may miss one.
+    All see the same pixels; the classical ones have scikit-learn's defaults. Samples are drawn without regard to
+    class, so that small sets may miss one.
     """
     contests = []
     for n in sizes:
@@ -110,3 +111,26 @@ def _classical(data: Split, seed: int) -> dict[str, float]:
     }
     x, y, x_test, y_test = (np.asarray(v) for v in (data.x, data.y, data.x_test, data.y_test))
     return {name: float(way.fit(x, y).score(x_test, y_test)) for name, way in ways.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """A network that never saw one class."""
+
+    missing: int
+    recall_of_missing: float
+    recall_of_others: float
+
+
+def uncovered_class(missing: int = 9, *, samples: int = 800, updates: int = 300, seed: int = 0) -> Uncovered:
+    """However many samples there are, what they do not cover is not learnt."""
+    data = digits(1200, seed=seed)
+    seen = data.y != missing
+    part = Split(data.x[seen][:samples], data.y[seen][:samples], data.x_test, data.y_test)
+    model = _fitted(mlp(64, 64, 10, seed=seed), part, updates, seed)
+    left_out = data.y_test == missing
+    return Uncovered(
+        missing,
+        accuracy_of(model, data.x_test[left_out], data.y_test[left_out]),
+        accuracy_of(model, data.x_test[~left_out], data.y_test[~left_out]),
+    )

@@ -65,7 +65,7 @@ def newton(
 
 
 def bfgs_update(inverse: Matrix, step: Vector, change: Vector) -> Matrix:
-    """H <- (I - r s y') H (I - r y s') + r s s', r = 1 / y's: after it H y = s (Nocedal & Wright 2006, equation 6.17)."""
+    """H <- (I - r s y') H (I - r y s') + r s s', r = 1 / y's: after it H y = s (Nocedal & Wright 2006, 6.17)."""
     rate = 1 / (change @ step)
     left = np.eye(len(step)) - rate * np.outer(step, change)
     return left @ inverse @ left.T + rate * np.outer(step, step)
@@ -78,7 +78,9 @@ def dfp_update(inverse: Matrix, step: Vector, change: Vector) -> Matrix:
 
 
 def lbfgs_direction(slope: Vector, pairs: Sequence[Pair], *, first: float = 1.0) -> Vector:
-    """-H g for the BFGS matrix that begins as `first` times the identity and takes in `pairs`, oldest first, never written out.
+    """-H g for the BFGS matrix that begins as `first` times the identity and takes in `pairs`, oldest first.
+
+    H is never written out.
 
     The two-loop recursion (Nocedal & Wright 2006, algorithm 7.4): 4 m n multiplications and 2 m n numbers for m pairs.
     """

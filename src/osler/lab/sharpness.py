@@ -15,7 +15,7 @@ Product = Callable[[Float[Tensor, " weights"]], Float[Tensor, " weights"]]
 
 
 def hessian_product(loss: Tensor, module: nn.Module) -> Product:
-    """The function v -> H v, by differentiating the gradient's product with v (Pearlmutter 1994); H is never written out."""
+    """The function v -> H v, by differentiating the gradient's product with v (Pearlmutter 1994)."""
     parameters = tuple(module.parameters())
     gradients = torch.autograd.grad(loss, parameters, create_graph=True)
     flat = torch.cat([g.flatten() for g in gradients])
@@ -30,7 +30,8 @@ def hessian_product(loss: Tensor, module: nn.Module) -> Product:
 def top_eigenvalue(product: Product, size: int, *, iterations: int = 40, seed: int = 0) -> float:
     """The largest eigenvalue of a symmetric matrix given by its products: Lanczos' iteration, fully reorthogonalised.
 
-    Unlike power iteration it finds the largest, not the largest in size, and needs few products (Golub & Van Loan 2013, chapter 10).
+    Unlike power iteration it finds the largest, not the largest in size, and needs few products (Golub & Van Loan 2013,
+    chapter 10).
     """
     vector = torch.randn(size, generator=torch.Generator().manual_seed(seed))
     basis, diagonal, off = [vector / vector.norm()], [], list[float]()
@@ -60,9 +61,10 @@ def sharpness(module: nn.Module) -> float:
 def sharpness_by_batch_size(
     batch_sizes: tuple[int, ...] = (8, 898), *, updates: int = 3000, lr: float = 0.1, seed: int = 0
 ) -> dict[int, float]:
-    """The sharpness at which equally many updates end, by batch size: small batches are noisy and settle where it is flat.
+    """The sharpness at which equally many updates end, by batch size (Keskar et al. 2017).
 
-    Keskar et al. 2017. Only wide minima hold an iteration that is thrown about; a full batch slides down to where 2 / lr stops it.
+    Small batches are noisy and settle where it is flat: only wide minima hold an iteration that is thrown about; a
+    full batch slides down to where 2 / lr stops it.
     """
     found = {}
     for size in batch_sizes:

@@ -1,6 +1,7 @@
 """Auxiliary classifiers carry gradient to the early layers, and are absent when the network answers."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -21,7 +22,7 @@ class SideHeadsEffect:
 
 
 def side_heads_effect(*, depth: int = 8, width: int = 32, seed: int = 0) -> SideHeadsEffect:
-    """Two heads after a third and two thirds of the stages, weight 0.3 (Szegedy et al. 2015, section 5), before any update."""
+    """Heads after a third and two thirds of the stages, weight 0.3 (Szegedy et al. 2015, section 5), at the start."""
     data = digits(300, seed=seed)
     counts, gradients, answers = [], [], 0
     for taps in ((), (depth // 3, 2 * depth // 3)):
@@ -38,7 +39,6 @@ def side_heads_effect(*, depth: int = 8, width: int = 32, seed: int = 0) -> Side
 def _network(depth: int, width: int, taps: tuple[int, ...], seed: int) -> SideHeads:
     with seeded(seed):
         sizes = [64, *[width] * depth]
-        stages = [nn.Sequential(nn.Linear(a, b), nn.Sigmoid()) for a, b in zip(sizes, sizes[1:], strict=False)]
+        stages = [nn.Sequential(nn.Linear(a, b), nn.Sigmoid()) for a, b in pairwise(sizes)]
         network = nn.Sequential(*stages, nn.Linear(width, 10))
     return SideHeads(network, {t: mlp(width, 10, seed=seed + t) for t in taps})
-

@@ -55,7 +55,7 @@ def digits(train: int = 1200, *, test: int = 400, seed: int = 0, classes: tuple[
 
 
 def breast_cancer(*, test: int = 0, seed: int = 0) -> Split:
-    """scikit-learn's breast-cancer table (569 patients, 30 standardised measurements), labels 0 (malignant) and 1 (benign)."""
+    """scikit-learn's breast-cancer table: 569 patients, 30 standardised measurements; 0: malignant, 1: benign."""
     from sklearn.datasets import load_breast_cancer
 
     x, y = load_breast_cancer(return_X_y=True)
@@ -70,9 +70,9 @@ def sine(train: int = 30, *, test: int = 200, noise: float = 0.1, periods: float
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1, 1, (train, 1))
     grid = np.linspace(-1, 1, test)[:, None]
-    wave = lambda v: np.sin(np.pi * periods * v)  # noqa: E731
-    y = wave(x) + noise * rng.standard_normal((train, 1))
-    return Split(*(torch.from_numpy(v) for v in (x, y, grid, wave(grid))))
+    y, truth = (np.sin(np.pi * periods * v) for v in (x, grid))
+    y = y + noise * rng.standard_normal((train, 1))
+    return Split(*(torch.from_numpy(v) for v in (x, y, grid, truth)))
 
 
 def _split(x: np.ndarray, y: np.ndarray, some: Int[np.ndarray, " n"], held: Int[np.ndarray, " m"]) -> Split:

@@ -1,4 +1,4 @@
-"""A training small enough for a claim to be tested in seconds: a network of one's own on the digits, by our optimisers."""
+"""A training small enough for a claim to be tested in seconds: a network on the digits, by our optimisers."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -16,7 +16,10 @@ from osler.training.section import TrainSection
 
 
 def mlp(hidden: int = 32, *, seed: int = 0, layers: int = 1) -> nn.Sequential:
-    """64 pixels to 10 classes by `layers` hidden layers of ReLU units; weights by seed, the global random state untouched."""
+    """64 pixels to 10 classes by `layers` hidden layers of ReLU units; weights by seed.
+
+    The global random state is left as it is.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         parts: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""L1 makes weights exactly zero, L2 only small: a logistic regression, its paths over the penalty, and why (the contours)."""
+"""L1 makes weights exactly zero, L2 only small: a logistic regression, its paths over the penalty, its contours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,10 +45,12 @@ def logistic(
     steps: int = 1000,
     start: nn.Linear | None = None,
 ) -> tuple[Sparse, nn.Linear]:
-    """Mean logistic loss + strength |w| (L1) or strength ||w||^2 / 2 (L2), by accelerated gradient descent at the safe rate.
+    """Mean logistic loss + strength |w| (L1) or strength ||w||^2 / 2 (L2), by accelerated gradient descent at the
+    safe rate.
 
-    L1 is the proximal step of `osler.training`, L2 the decay of torch's SGD; the intercept is free of either. The rate is the
-    inverse of the loss' curvature bound, ||X||^2 / 4n; the acceleration is FISTA's (Beck and Teboulle 2009, section 4).
+    L1 is the proximal step of `osler.training`, L2 the decay of torch's SGD; the intercept is free of either. The
+    rate is the inverse of the loss' curvature bound, ||X||^2 / 4n; the acceleration is FISTA's (Beck and Teboulle
+    2009, section 4).
     """
     columns = torch.cat([x, torch.ones(len(x), 1, dtype=x.dtype)], dim=1)
     decay = strength if penalty == "l2" else 0.0
@@ -134,8 +136,8 @@ class Touch:
 def where_contours_touch(penalty: Penalty, *, losses: int = 200, seed: int = 0) -> Touch:
     """Round losses |w - c|^2 with random centres outside the unit ball: the best point of the ball for each.
 
-    The L1 ball has corners on the axes, and a whole fan of centres touches there; the L2 ball has none (Hastie et al. 2009,
-    figure 3.11).
+    The L1 ball has corners on the axes, and a whole fan of centres touches there; the L2 ball has none (Hastie et al.
+    2009, figure 3.11).
     """
     generator = torch.Generator().manual_seed(seed)
     angles = torch.rand(losses, generator=generator, dtype=torch.float64) * 2 * torch.pi

@@ -38,7 +38,8 @@ def structure_grid(
 ) -> Grid:
     """Every width with every depth on few digits.
 
-    Adequate is a shape whose test error lies within one standard error of the best one's (Breiman et al. 1984, section 3.4.3).
+    Adequate is a shape whose test error lies within one standard error of the best one's (Breiman et al. 1984,
+    section 3.4.3).
     """
     shapes = [_shape(w, d, samples, epochs, seeds) for d in depths for w in widths]
     best = min(shapes, key=lambda s: s.test_error)

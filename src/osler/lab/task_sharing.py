@@ -12,7 +12,6 @@ from osler.lab.plain_training import accuracy_of, fit, mlp, seeded
 from osler.lab.small_sets import Split, digits
 from osler.nn.multi_task import SharedTrunk, soft_sharing_penalty
 
-
 MISSING = -100  # a label that there is not: `cross_entropy` passes over it
 
 
@@ -33,7 +32,8 @@ class HardSharing:
 def hard_sharing(
     *, samples: int = 50, others: int = 500, seeds: Sequence[int] = (0, 1, 2), epochs: int = 30
 ) -> HardSharing:
-    """`samples` pictures have a label of parity, `others` more only one of the ten classes; the trunk learns from all of them.
+    """`samples` pictures have a label of parity, `others` more only one of the ten classes; the trunk learns from all
+    of them.
 
     The same trunk, start and number of updates alone and shared. Source: Caruana 1997, "Multitask learning", section 2.
     """

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from torch import nn
 from torch.nn import functional
 
 from osler.lab.fitting import least_squares, powers
 from osler.lab.linear_fits import ridge
-from osler.lab.plain_training import accuracy_of, adam, fit, loss_of, mlp
+from osler.lab.plain_training import accuracy_of, adam, fit, loss_of, mlp, seeded
 from osler.lab.small_sets import sine
 
 
@@ -37,7 +36,9 @@ def term_errors(degrees: Sequence[int] = (1, 2, 5), *, samples: int = 200, seed:
 def layer_errors(
     shapes: Sequence[tuple[int, ...]] = ((4,), (16,), (16, 16)), *, epochs: int = 600, seed: int = 0
 ) -> dict[tuple[int, ...], float]:
-    """Mean squared training error of networks with these hidden layers on three periods of a sine, after equally many steps."""
+    """Mean squared training error of networks with these hidden layers on three periods of a sine, after equally many
+    steps.
+    """
     data = sine(200, noise=0.0, periods=3.0, seed=seed)
     x, y = data.x.float(), data.y.float()
     found = {}
@@ -75,13 +76,14 @@ def crossed_feature(*, epochs: int = 200, seed: int = 0) -> CrossedFeature:
     x = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     y = torch.tensor([0, 1, 1, 0])
     crossed = torch.cat([x, x[:, :1] * x[:, 1:]], dim=1)
-    accuracies, model = [], mlp(3, 2)
+    accuracies, model = [], nn.Linear(3, 2)
     for columns in (x, crossed):
-        model = mlp(columns.shape[1], 2, seed=seed)
+        with seeded(seed):
+            model = nn.Linear(columns.shape[1], 2)
         fit(model, columns, y, epochs=epochs, batch=0, optimizer=adam(5e-2), seed=seed)
         accuracies.append(accuracy_of(model, columns, y))
-    weights: Float[Tensor, " 3"] = model[0].weight[1].detach() - model[0].weight[0].detach()
-    return CrossedFeature(accuracies[0], accuracies[1], (float(weights[0]), float(weights[1]), float(weights[2])))
+    of_x1, of_x2, of_product = (model.weight[1] - model.weight[0]).tolist()
+    return CrossedFeature(accuracies[0], accuracies[1], (of_x1, of_x2, of_product))
 
 
 def underfitting_remedies(*, seed: int = 0) -> list[Remedied]:

@@ -1,6 +1,7 @@
-"""Update rules as their papers write them, in NumPy, for reading; the tests hold each equal to `torch.optim` (rows OP02 to OP08, OP24).
+"""Update rules as their papers write them, in NumPy; the tests hold each equal to `torch.optim` (rows OP02 to OP08).
 
-A rule takes weights, gradient and its own memory (a dictionary, empty at first) and returns the new weights. `t` counts from 1.
+A rule takes weights, gradient and its own memory (a dictionary, empty at first) and returns the new weights. `t` counts
+from 1.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ def sgd(*, lr: float) -> Rule:
 
 
 def momentum(*, lr: float, momentum: float = 0.9) -> Rule:
-    """v <- mu v + g; w <- w - lr v (Polyak 1964): the velocity is a sum of past gradients, each older one worth mu times less."""
+    """v <- mu v + g; w <- w - lr v (Polyak 1964): a sum of past gradients, each older one worth mu times less."""
 
     def rule(weights: Vector, gradient: Vector, memory: Memory) -> Vector:
         memory["velocity"] = momentum * memory.get("velocity", 0.0) + gradient
@@ -30,9 +31,10 @@ def momentum(*, lr: float, momentum: float = 0.9) -> Rule:
 
 
 def nesterov(*, lr: float, momentum: float = 0.9) -> Rule:
-    """v <- mu v + g; w <- w - lr (g + mu v): Nesterov's momentum (Sutskever et al. 2013), where the gradient is asked for ahead.
+    """v <- mu v + g; w <- w - lr (g + mu v): Nesterov's momentum (Sutskever et al. 2013), which looks ahead.
 
-    The weights kept here are the looked-ahead ones, as in PyTorch: a change of variables that needs one gradient per step.
+    The weights kept here are the looked-ahead ones, as in PyTorch: a change of variables that needs one gradient per
+    step.
     """
 
     def rule(weights: Vector, gradient: Vector, memory: Memory) -> Vector:
@@ -43,7 +45,7 @@ def nesterov(*, lr: float, momentum: float = 0.9) -> Rule:
 
 
 def adagrad(*, lr: float = 0.01, eps: float = 1e-10) -> Rule:
-    """s <- s + g^2; w <- w - lr g / (sqrt(s) + eps) (Duchi et al. 2011): what moved much moves less, and all move ever less."""
+    """s <- s + g^2; w <- w - lr g / (sqrt(s) + eps) (Duchi et al. 2011): what moved much moves less."""
 
     def rule(weights: Vector, gradient: Vector, memory: Memory) -> Vector:
         memory["squares"] = memory.get("squares", 0.0) + gradient**2
@@ -65,10 +67,10 @@ def rmsprop(*, lr: float = 0.001, alpha: float = 0.9, eps: float = 1e-8) -> Rule
 def adam(
     *, lr: float = 0.001, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, correct: bool = True
 ) -> Rule:
-    """m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g^2; w <- w - lr m' / (sqrt(s') + eps) (Kingma & Ba 2015, algorithm 1).
+    """m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g^2; w <- w - lr m' / (sqrt(s') + eps) (Kingma & Ba 2015).
 
-    m' = m / (1 - b1^t) and s' = s / (1 - b2^t) undo the pull of the zeros at which m and s begin; `correct=False` leaves it, to show
-    what it does: the first step is then (1 - b1) / sqrt(1 - b2) = 3.16 times lr.
+    m' = m / (1 - b1^t) and s' = s / (1 - b2^t) undo the pull of the zeros at which m and s begin; `correct=False`
+    leaves it, to show what it does: the first step is then (1 - b1) / sqrt(1 - b2) = 3.16 times lr.
     """
 
     def rule(weights: Vector, gradient: Vector, memory: Memory) -> Vector:
@@ -83,7 +85,7 @@ def adam(
 
 
 def adamw(*, lr: float = 0.001, weight_decay: float = 0.01, **options: Any) -> Rule:
-    """Adam after w <- w - lr lambda w (Loshchilov & Hutter 2019, algorithm 2): the decay does not pass through the root."""
+    """Adam after w <- w - lr lambda w (Loshchilov & Hutter 2019): the decay does not pass through the root."""
     step = adam(lr=lr, **options)
     return lambda weights, gradient, memory: step(weights * (1 - lr * weight_decay), gradient, memory)
 

@@ -1,4 +1,6 @@
-"""Why dropout and batch norm disagree: dropout changes the variance between training and evaluation, batch norm remembers one."""
+"""Why dropout and batch norm disagree: dropout changes the variance between training and evaluation, batch norm
+remembers one.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +41,9 @@ def uniform_shift_ratio(beta: float, *, mean: float = 0.0, variance: float = 1.0
 def variance_shift_table(
     *, p: float = 0.5, beta: float = 0.1, mean: float = 0.0, samples: int = 20_000, seed: int = 0
 ) -> list[Shift]:
-    """No dropout, dropout, Gaussian and uniform dropout, on normal inputs of variance 1, each with a batch norm behind."""
+    """No dropout, dropout, Gaussian and uniform dropout, on normal inputs of variance 1, each with a batch norm
+    behind.
+    """
     kinds: list[tuple[str, nn.Module, float]] = [
         ("none", nn.Identity(), 1.0),
         ("dropout", nn.Dropout(p), shift_ratio(p, mean=mean)),
@@ -72,8 +76,8 @@ POSITIONS: tuple[Position, ...] = ("none", "after each FC", "before softmax", "b
 def network_with_dropout(position: Position, *, p: float = 0.5, width: int = 64, seed: int = 0) -> nn.Sequential:
     """FC, BN, ReLU twice, then the classifying FC, with dropout at one position.
 
-    "after each FC" stands behind each hidden layer's ReLU, hence before the second layer's BN; "before softmax" only behind the
-    last hidden layer, after all BN; "before BN" between each hidden FC and its BN.
+    "after each FC" stands behind each hidden layer's ReLU, hence before the second layer's BN; "before softmax" only
+    behind the last hidden layer, after all BN; "before BN" between each hidden FC and its BN.
     """
     parts: list[nn.Module] = []
     with seeded(seed):
@@ -125,7 +129,9 @@ def dropout_positions(
 
 @torch.no_grad()
 def smallest_shift(model: nn.Sequential, x: Tensor, *, seed: int = 0) -> float:
-    """Evaluation variance over training variance of each BN layer's inputs (mean over units), the smallest of the layers."""
+    """Evaluation variance over training variance of each BN layer's inputs (mean over units), the smallest of the
+    layers.
+    """
     seen: dict[int, list[float]] = {}
     hooks = [
         m.register_forward_pre_hook(_keep_variance(seen.setdefault(i, [])))

@@ -1,14 +1,16 @@
-"""Weight decay in networks: how far to turn it, what it holds back, why not on biases, and why AdamW is not Adam with L2."""
+"""Weight decay in networks: how far to turn it, what it holds back, why not on biases, and why AdamW is not Adam with
+L2.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from osler.lab.plain_training import accuracy_of, fit, gradient_norm, loss_of, mlp, sgd, weight_norm
+from osler.lab.plain_training import MakeOptimizer, accuracy_of, fit, gradient_norm, loss_of, mlp, seeded, weight_norm
 from osler.lab.small_sets import Split, digits
 from osler.training.parameter_groups import parameter_groups
 
@@ -29,13 +31,13 @@ class Decayed:
 def decay_sweep(
     decays: Sequence[float] = (0.0, 1e-4, 1e-3, 1e-2, 1e-1), *, samples: int = 200, epochs: int = 60, seed: int = 0
 ) -> list[Decayed]:
-    """A small network on few digits under each decay: the same start, the same order, SGD with decay on weights only."""
+    """A small network on few digits under each decay: same start and order, SGD with decay on weights only."""
     data = digits(samples, seed=seed)
     rows = []
     for decay in decays:
         model = mlp(64, 64, 10, seed=seed)
         groups = parameter_groups(model, lr=0.1, weight_decay=decay, split=True)
-        fit(model, data.x, data.y, epochs=epochs, batch=50, optimizer=lambda _, g=groups: momentum(g), seed=seed)
+        fit(model, data.x, data.y, epochs=epochs, batch=50, optimizer=over_groups(groups), seed=seed)
         rows.append(
             Decayed(
                 decay,
@@ -48,9 +50,9 @@ def decay_sweep(
     return rows
 
 
-def momentum(groups: object) -> torch.optim.Optimizer:
-    """SGD with momentum 0.9 over groups that carry their own learning rate and decay."""
-    return torch.optim.SGD(groups, momentum=0.9)  # type: ignore[arg-type]
+def over_groups(groups: list[dict[str, Any]], *, momentum: float = 0.9) -> MakeOptimizer:
+    """SGD over groups that carry their own learning rate and decay, whatever parameters it is handed."""
+    return lambda _: torch.optim.SGD(groups, momentum=momentum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Explosion:
 def explosion_held_back(
     *, decay: float = 0.05, scale: float = 2.0, layers: int = 5, steps: int = 60, seed: int = 0
 ) -> tuple[Explosion, Explosion]:
-    """A ReLU network whose weights are `scale` times He's, trained with small steps: without a penalty, then with L2."""
+    """A ReLU network whose weights are `scale` times He's, trained in small steps without a penalty, then with L2."""
     data = digits(300, seed=seed)
     found = []
     for strength in (0.0, decay):
@@ -89,8 +91,10 @@ def _start_large(model: nn.Module, scale: float, seed: int) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator).mul_(scale)
 
 
-def _clipped_descent(model: nn.Module, data: Split, groups: list[dict[str, object]], steps: int) -> None:
-    """Descent on loss plus penalty with a loss gradient clipped to 0.1, so that neither run diverges and only the penalty differs."""
+def _clipped_descent(model: nn.Module, data: Split, groups: list[dict[str, Any]], steps: int) -> None:
+    """Descent on loss plus penalty with a loss gradient clipped to 0.1, so that neither run diverges and only the
+    penalty differs.
+    """
     optimizer = torch.optim.SGD(groups)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -116,23 +120,36 @@ def penalising_the_bias(*, offset: float = 10.0, decay: float = 0.5, steps: int 
     y = offset + 0.5 * x + 0.1 * torch.randn(100, 1, generator=generator)
     errors, biases = [], []
     for everything in (False, True):
-        model = mlp(1, 1, seed=seed)
+        with seeded(seed):
+            model = nn.Linear(1, 1)
         groups = parameter_groups(model, lr=0.1, weight_decay=decay, split=not everything)
         fit(
-            model, x, y, epochs=steps, batch=0, loss=functional.mse_loss, optimizer=lambda _, g=groups: torch.optim.SGD(g)
+            model,
+            x,
+            y,
+            epochs=steps,
+            batch=0,
+            loss=functional.mse_loss,
+            optimizer=over_groups(groups, momentum=0.0),
         )
         errors.append(loss_of(model, x, y, functional.mse_loss))
-        biases.append(float(model[0].bias.detach()))
+        biases.append(float(model.bias.detach()))
     return BiasPenalty(errors[0], errors[1], (biases[0], biases[1]), offset)
 
 
 def after_decay(
-    optimizer: Literal["sgd", "adam"], method: Method, *, decay: float = 0.05, rate: float = 0.05, steps: int = 25, seed: int = 0
+    optimizer: Literal["sgd", "adam"],
+    method: Method,
+    *,
+    decay: float = 0.05,
+    rate: float = 0.05,
+    steps: int = 25,
+    seed: int = 0,
 ) -> Tensor:
     """All parameters of a small network after some steps, with weight decay brought in one of four ways.
 
-    "in the loss" adds decay ||w||^2 / 2, "in torch's optimiser" is its `weight_decay`, "decoupled" multiplies the weights by
-    1 - rate * decay beside the step (for Adam that is AdamW: Loshchilov and Hutter 2019, section 2).
+    "in the loss" adds decay ||w||^2 / 2, "in torch's optimiser" is its `weight_decay`, "decoupled" multiplies the
+    weights by 1 - rate * decay beside the step (for Adam that is AdamW: Loshchilov and Hutter 2019, section 2).
     """
     data = digits(100, seed=seed)
     model = mlp(64, 16, 10, seed=seed).double()

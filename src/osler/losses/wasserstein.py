@@ -13,9 +13,8 @@ def earth_mover_distance(first: Float[Tensor, " n"], second: Float[Tensor, " m"]
     if len(first) == len(second):
         return (first.sort().values - second.sort().values).abs().mean()
     values = torch.cat([first, second]).sort().values
-    of_first = torch.searchsorted(first.detach().sort().values, values[:-1].detach(), right=True) / len(first)
-    of_second = torch.searchsorted(second.detach().sort().values, values[:-1].detach(), right=True) / len(second)
-    return ((of_first - of_second).abs() * values.diff()).sum()
+    gap = (_share_below(first, values[:-1]) - _share_below(second, values[:-1])).abs()
+    return (gap * values.diff()).sum()
 
 
 def jensen_shannon(first: Float[Tensor, " outcomes"], second: Float[Tensor, " outcomes"]) -> Float[Tensor, ""]:
@@ -36,3 +35,9 @@ def critic_generator_loss(fake: Float[Tensor, "*scores"]) -> Tensor:
 
 def _kl(p: Float[Tensor, " outcomes"], q: Float[Tensor, " outcomes"]) -> Float[Tensor, ""]:
     return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum()
+
+
+def _share_below(sample: Float[Tensor, " n"], values: Float[Tensor, " places"]) -> Float[Tensor, " places"]:
+    """The sample's distribution function at each value; steps have no slope, so none flows."""
+    places = torch.searchsorted(sample.detach().sort().values, values.detach(), right=True)
+    return places.to(values.dtype) / len(sample)

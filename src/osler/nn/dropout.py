@@ -1,4 +1,6 @@
-"""Kinds of dropout that torch lacks: as first published, Gaussian, and uniform. `torch.nn.Dropout` is the usual, inverted kind."""
+"""Kinds of dropout that torch lacks: as first published, Gaussian, and uniform. `torch.nn.Dropout` is the usual,
+inverted kind.
+"""
 
 import torch
 from jaxtyping import Float
@@ -8,8 +10,8 @@ from torch import Tensor, nn
 class OriginalDropout(nn.Module):
     """Dropout as first published: units are zeroed in training, and weighted by the keep probability in evaluation.
 
-    `torch.nn.Dropout` divides by the keep probability in training instead and is the identity in evaluation; the expectations
-    differ by that constant factor only.
+    `torch.nn.Dropout` divides by the keep probability in training instead and is the identity in evaluation; the
+    expectations differ by that constant factor only.
 
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", section 4.
 
@@ -33,9 +35,11 @@ class OriginalDropout(nn.Module):
 
 
 class GaussianDropout(nn.Module):
-    """Multiplies by noise from N(1, p / (1 - p)): mean and variance are those of inverted dropout, no unit is ever silent.
+    """Multiplies by noise from N(1, p / (1 - p)): mean and variance are those of inverted dropout, no unit is ever
+    silent.
 
-    The identity in evaluation. Source: Srivastava et al. 2014, section 10 (there with the keep probability: N(1, (1 - p) / p)).
+    The identity in evaluation. Source: Srivastava et al. 2014, section 10 (there with the keep probability: N(1, (1 -
+    p) / p)).
 
     Raises:
         ValueError: `p` is not in [0, 1).
@@ -64,9 +68,9 @@ class GaussianDropout(nn.Module):
 class UniformDropout(nn.Module):
     """Uout: multiplies by 1 + r with r uniform in [-beta, beta]. The identity in evaluation.
 
-    It shifts the variance between training and evaluation far less than dropout does, so that batch norm after it keeps its
-    statistics. Source: Li et al. 2018, "Understanding the disharmony between dropout and batch normalization by variance shift",
-    the second of its strategies (a more variance-stable dropout).
+    It shifts the variance between training and evaluation far less than dropout does, so that batch norm after it
+    keeps its statistics. Source: Li et al. 2018, "Understanding the disharmony between dropout and batch
+    normalization by variance shift", the second of its strategies (a more variance-stable dropout).
 
     Raises:
         ValueError: `beta` is not in [0, 1].

@@ -1,4 +1,6 @@
-"""Several tasks in one training: a shared trunk with a head for each (hard sharing), or networks held close (soft sharing)."""
+"""Several tasks in one training: a shared trunk with a head for each (hard sharing), or networks held close (soft
+sharing).
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -10,8 +12,8 @@ from torch import Tensor, nn
 class SharedTrunk(nn.Module):
     """Hard parameter sharing: every task's head reads the features of one trunk.
 
-    Source: Caruana 1997, "Multitask learning", section 2; Ruder 2017, "An overview of multi-task learning in deep neural
-    networks", section 3.1.
+    Source: Caruana 1997, "Multitask learning", section 2; Ruder 2017, "An overview of multi-task learning in deep
+    neural networks", section 3.1.
     """
 
     def __init__(self, trunk: nn.Module, heads: Mapping[str, nn.Module]) -> None:
@@ -30,9 +32,9 @@ class SharedTrunk(nn.Module):
 def soft_sharing_penalty(models: Sequence[nn.Module]) -> Tensor:
     """The squared distance between the parameters of each pair of models, summed; 0 for equal models.
 
-    Parameters are paired by their names; names that a pair does not share in equal shape (heads of different tasks) are left
-    alone. Source: Duong et al. 2015, "Low resource dependency parsing: cross-lingual
-    parameter sharing in a neural network parser"; Ruder 2017, section 3.2.
+    Parameters are paired by their names; names that a pair does not share in equal shape (heads of different tasks)
+    are left alone. Source: Duong et al. 2015, "Low resource dependency parsing: cross-lingual parameter sharing in a
+    neural network parser"; Ruder 2017, section 3.2.
 
     Raises:
         ValueError: there are fewer than two models, or a pair shares no parameter.

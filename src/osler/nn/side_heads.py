@@ -16,8 +16,8 @@ class Outputs(NamedTuple):
 class SideHeads(nn.Module):
     """Stages in a row, with an auxiliary head after some of them. In evaluation the heads are not computed.
 
-    Source: Szegedy et al. 2015, "Going deeper with convolutions", section 5 (GoogLeNet: two heads, weight 0.3, discarded at
-    inference).
+    Source: Szegedy et al. 2015, "Going deeper with convolutions", section 5 (GoogLeNet: two heads, weight 0.3,
+    discarded at inference).
 
     Raises:
         ValueError: a head hangs on a stage that there is not.

@@ -11,8 +11,8 @@ from torch.nn import functional
 class TransposedLinear(nn.Module):
     """The transpose of a linear layer, with a bias of its own: y = x W + c, where the other computes x W^T + b.
 
-    The weight is the other layer's: it is counted once by `parameters()` of a model that holds both, and its gradient is the sum
-    of what both uses ask for.
+    The weight is the other layer's: it is counted once by `parameters()` of a model that holds both, and its gradient
+    is the sum of what both uses ask for.
     """
 
     def __init__(self, of: nn.Linear) -> None:

@@ -20,9 +20,7 @@ class Subject:
     model: str
     data: str
     names: tuple[str, ...]  # of classes, labels or numbers, in the order of the outputs
-    counts: Mapping[str, int] = field(
-        default_factory=dict
-    )  # pictures in each split: {"train": 1400, "validation": 300}
+    counts: Mapping[str, int] = field(default_factory=dict)  # pictures in each split, "train" among them
     threshold: float = 0.5  # multilabel: the probability from which a label is given
 
     @property
@@ -76,9 +74,9 @@ class Remarks:
 class ReportContent:
     """Everything that `write_report` shows. What is empty is left out of the page.
 
-    `history` has a row for each epoch: "epoch" (counted from 1), "train.loss", "validation.loss", "validation.<metric>", "lr",
-    "seconds", "images_per_second"; any may be missing. `timing` and `environment` are shown as they are, numbers in `timing`
-    being seconds unless their key says otherwise ("images per second").
+    `history` has a row for each epoch: "epoch" (counted from 1), "train.loss", "validation.loss",
+    "validation.<metric>", "lr", "seconds", "images_per_second"; any may be missing. `timing` and `environment` are
+    shown as they are, numbers in `timing` being seconds unless their key says otherwise ("images per second").
     """
 
     subject: Subject
@@ -92,7 +90,7 @@ class ReportContent:
 
     @property
     def studied(self) -> str | None:
-        """The split whose answers are shown in detail: validation where there is one, so that a test set is not tuned upon."""
+        """The split shown in detail: validation where there is one, so that nobody tunes upon the test set."""
         outcomes = self.result.outcomes
         return "validation" if "validation" in outcomes else next(iter(outcomes), None)
 

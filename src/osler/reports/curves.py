@@ -113,7 +113,8 @@ def draw_series(
     if len(epochs):
         axes.plot(
             epochs, factor * values, color=colour, linewidth=width, linestyle=(0, (4, 2)) if dashed else "-",
-            marker="o" if len(epochs) <= MARKED else "", markersize=3.5, label=plain(label) or "_unnamed", clip_on=False,
+            marker="o" if len(epochs) <= MARKED else "", markersize=3.5, clip_on=False,
+            label=plain(label) or "_unnamed",
         )  # fmt: skip
 
 

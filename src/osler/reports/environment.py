@@ -1,4 +1,4 @@
-"""On what a run was made: versions, processor, memory, accelerator and revision. Nothing that names a person or a machine."""
+"""On what a run was made: versions, processor, memory, accelerator, revision. Nothing names a person or a machine."""
 
 import os
 import platform
@@ -70,7 +70,7 @@ def accelerator() -> str:
 
 
 def revision(folder: Path) -> str:
-    """The git revision that `folder` stands at, and whether it was changed since; empty outside a repository or without git."""
+    """The git revision of `folder`, and whether it was changed since; empty outside a repository or without git."""
     head = git(folder, "rev-parse", "HEAD")
     if not head:
         return ""

@@ -12,8 +12,8 @@ class Html(str):
 def element(tag: str, *children: object, **attributes: object) -> Html:
     """An element: children that are `Html` enter as they are, all others as escaped text; None is left out.
 
-    Attributes: `class_` becomes class, `aria_label` becomes aria-label; True is an attribute without value; None and False are
-    left out.
+    Attributes: `class_` becomes class, `aria_label` becomes aria-label; True is an attribute without value; None and
+    False are left out.
 
     >>> element("p", "a < b", class_="lede")
     '<p class="lede">a &lt; b</p>'
@@ -38,7 +38,7 @@ def join(*children: object) -> Html:
 
 
 def table(caption: str, heads: list[str], rows: list[list[object]], *, class_: str = "") -> Html:
-    """A table with a caption, column heads, and the first cell of each row as its head. Wide ones scroll inside their frame."""
+    """A table with a caption; the first cell of each row is its head. Wide ones scroll inside their frame."""
     head = element("tr", *(element("th", h, scope="col") for h in heads))
     body = (element("tr", element("th", r[0], scope="row"), *(element("td", c) for c in r[1:])) for r in rows)
     whole = element(

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,28 +12,32 @@ import numpy as np
 from jaxtyping import UInt8
 
 from osler.reports.html import Html
-from osler.reports.theme import LIGHT
+from osler.reports.theme import LIGHT, plain
+from osler.structures.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 THUMBNAIL = 280  # pixels of a picture's longer side in the page
+TITLE = 0.36  # inches of the line above a figure that stands alone
 CRISP = 64  # below so many pixels a picture is kept loss-free and enlarged without smoothing
 
 
-def svg(figure: "Figure", name: str, description: str) -> Html:
+def svg(figure: "Figure", name: str, description: str, *, cut: bool = False) -> Html:
     """The figure as inline SVG: its palette becomes CSS variables, its text stays text in the page's font.
 
     Args:
         name: unique in the page; makes the identifiers inside unique too.
         description: what a reader who cannot see the figure should know.
+        cut: leave out the empty margins, which axes of a fixed shape leave.
     """
     import matplotlib
 
     out = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), quiet_about_glyphs():
-        figure.savefig(out, format="svg", metadata=nothing, facecolor="none", bbox_inches="tight", pad_inches=0.02)
+        figure.savefig(out, format="svg", metadata=nothing, facecolor="none", bbox_inches="tight" if cut else None)
+    figure.set_layout_engine("none")  # laid out once: the PNG has its parts in the same places
     drawing = out.getvalue()
     drawing = drawing[drawing.index("<svg") :]
     drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)
@@ -51,12 +56,33 @@ def svg(figure: "Figure", name: str, description: str) -> Html:
 
 def png(figure: "Figure", *, title: str = "", dots_per_inch: int = 160) -> bytes:
     """The figure as a PNG on white, with its title above it, since it stands alone."""
-    out = io.BytesIO()
     if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=LIGHT["ink"], weight="bold")
+        entitle(figure, title)
+    out = io.BytesIO()
     with quiet_about_glyphs():
         figure.savefig(out, format="png", dpi=dots_per_inch, facecolor=LIGHT["surface"])
     return out.getvalue()
+
+
+def save_figure(figure: "Figure", path: Path, *, title: str = "") -> None:
+    """Writes the figure as a PNG, whole or not at all."""
+    data = png(figure, title=title)
+    write_whole(path, lambda file: file.write(data))
+
+
+def entitle(figure: "Figure", title: str) -> None:
+    """Makes the figure higher by a line and writes the title there; all else stays as it was laid out."""
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+    before = figure.get_figheight()
+    height = before + TITLE
+    figure.set_figheight(height)
+    for axes in figure.axes:
+        x, y, w, h = axes.get_position(original=True).bounds
+        axes.set_position((x, y * before / height, w, h * before / height))
+    left, top = 0.1 / figure.get_figwidth(), 1 - 0.1 / height
+    figure.text(left, top, plain(title), va="top", ha="left", fontsize=10, weight="bold", color=LIGHT["ink"])
 
 
 def quiet_about_glyphs() -> warnings.catch_warnings:

@@ -7,11 +7,11 @@ from string import Template
 
 from osler.reports.content import ReportContent
 from osler.reports.html import Html, element, join
-from osler.reports.images import png
+from osler.reports.images import save_figure
 from osler.reports.sections import circumstances, classes, galleries, headline, labels, learning, numbers
 from osler.reports.sections.section import Section
 from osler.reports.theme import css_variables
-from osler.structures.files import write_text, write_whole
+from osler.structures.files import write_text
 
 Writer = Callable[[ReportContent], Section | None]
 
@@ -34,8 +34,7 @@ def write_report(content: ReportContent, folder: Path | str) -> Path:
     sections = sections_of(content)
     page = page_html(content, sections)
     for drawing in (d for s in sections for d in s.drawings):
-        data = png(drawing.figure, title=drawing.title)
-        write_whole(folder / "figures" / f"{drawing.name}.png", lambda file, data=data: file.write(data))  # type: ignore[misc]
+        save_figure(drawing.figure, folder / "figures" / f"{drawing.name}.png", title=drawing.title)
     write_text(folder / "report.html", page)
     return folder / "report.html"
 

@@ -88,8 +88,8 @@ def draw_one(axes: "Axes", curve: Curve, label: str, *, step: bool, **style: obj
 def read(curve: Curve, x: Float[np.ndarray, " points"], *, step: bool) -> Float[np.ndarray, " points"]:
     """The curve's height at `x`.
 
-    ROC points are joined by lines (a mixture of two thresholds reaches all between them). Precision is not interpolated:
-    to reach a recall one takes the first threshold that does, with its precision.
+    ROC points are joined by lines (a mixture of two thresholds reaches all between them). Precision is not
+    interpolated: to reach a recall one takes the first threshold that does, with its precision.
     """
     if not step:
         return np.interp(x, curve.x, curve.y)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from osler.reports.theme import LIGHT, SERIES, legend, new_axes, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -46,10 +48,10 @@ def range_test_figure(
     return figure
 
 
-def limit_height(axes: object, losses: np.ndarray) -> None:
-    """Keeps the explosion at the end from flattening all that came before: up to the first loss plus half the descent."""
+def limit_height(axes: "Axes", losses: Float[np.ndarray, " rates"]) -> None:
+    """Keeps the explosion at the end from flattening all before it: up to the first loss plus the descent from it."""
     finite = losses[np.isfinite(losses)]
     if len(finite):
         low, first = float(finite.min()), float(finite[0])
         room = max(first - low, 0.05 * abs(first), 1e-6)
-        axes.set_ylim(low - 0.15 * room, min(float(finite.max()), first + room) + 0.15 * room)  # type: ignore[attr-defined]
+        axes.set_ylim(low - 0.15 * room, min(float(finite.max()), first + room) + 0.15 * room)

@@ -49,6 +49,7 @@ def residual_figure(true: Numbers, predicted: Numbers, name: str) -> "Figure":
     for axes in (left, right):
         axes.axhline(0, color=LIGHT["muted"], linewidth=1, linestyle=(0, (4, 2)))
     left.scatter(predicted[shown], residual[shown], s=9, color=SERIES[1], alpha=0.5, linewidth=0)
-    right.hist(residual, bins=25, orientation="horizontal", color=SERIES[1], rwidth=0.9)
+    reach = max(float(np.abs(residual).max()), 1e-6 * float(np.abs(true).max()), 1e-12)
+    right.hist(residual, bins=25, range=(-reach, reach), orientation="horizontal", color=SERIES[1], rwidth=0.9)
     right.locator_params(axis="x", nbins=2, integer=True)
     return figure

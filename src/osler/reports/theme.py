@@ -1,8 +1,8 @@
 """The look of figures and page: one palette by name, light and dark, safe for colour-blind readers; axes in that look.
 
-Series colours are those of Okabe & Ito (2008, "Color Universal Design"), ordered so that each stands off its ground; matrices are
-cividis (Nuñez, Anderton & Renslow 2018), running from pale to dark on light ground and the other way on dark ground, so that more
-always means more contrast.
+Series colours are those of Okabe & Ito (2008, "Color Universal Design"), ordered so that each stands off its ground;
+matrices are cividis (Nuñez, Anderton & Renslow 2018), running from pale to dark on light ground and the other way on
+dark ground, so that more always means more contrast.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# cividis at ten equal steps from its bright end; the first three are thinned towards white, so that a lone mistake whispers.
+# cividis at ten equal steps from its bright end; the first three are thinned with white: a lone mistake whispers.
 LEVELS = ("#fff292", "#ebda7e", "#ccbd76", "#aaa073", "#918b78", "#777777", "#60646f", "#47516c", "#2a3f6d", "#002d68")
 # The same for dark ground, from its dark end, which is lifted off the ground.
 DARK_LEVELS = (

@@ -20,6 +20,7 @@ class Preprocessing:
     crop_fraction: float = 1.0  # fit="crop": the crop's share of the resized short side (224 of 256 is 0.875)
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)  # of each channel, pictures in [0, 1]
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
+    mirror: bool = False  # answers are the mean over the picture and its mirror image
     names: tuple[str, ...] = ()  # of the outputs: classes, labels or numbers
 
     def standardise(

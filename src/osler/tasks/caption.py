@@ -38,7 +38,7 @@ def captioned(
     picture = _enlarged(image)
     height, width = picture.shape[:2]
     wide = max(width, SHOWN)
-    size = _text_size([line.text for line in lines], wide - 2 * MARGIN, largest=float(np.clip(wide / 400, 0.45, 1.2)))
+    size = _text_size([line.text for line in lines], wide - 2 * MARGIN, largest=float(np.clip(wide / 600, 0.45, 1.2)))
     step = round(30 * size) + MARGIN
     canvas = np.full((height + step * len(lines) + MARGIN, wide, 3), 24, np.uint8)
     left = (wide - width) // 2

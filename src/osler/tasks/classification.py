@@ -101,7 +101,7 @@ class Classification(Task):
 
     def decode(self, outputs: Raw) -> Float[np.ndarray, "batch classes"]:
         """Probabilities: softmax, float32 on the CPU."""
-        return torch.softmax(outputs.float(), dim=1).cpu().numpy()
+        return torch.softmax(outputs.detach().float(), dim=1).cpu().numpy()
 
     def collate(self, samples: Sequence[Sample]) -> Int[Tensor, " batch"]:
         """Class indices as int64."""

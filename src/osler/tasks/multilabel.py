@@ -112,7 +112,7 @@ class Multilabel(Task):
 
     def decode(self, outputs: Raw) -> Float[np.ndarray, "batch labels"]:
         """The probability of each label: sigmoid, float32 on the CPU."""
-        return torch.sigmoid(outputs.float()).cpu().numpy()
+        return torch.sigmoid(outputs.detach().float()).cpu().numpy()
 
     def collate(self, samples: Sequence[Sample]) -> Float[Tensor, "batch labels"]:
         """A row of zeros and ones for each sample, as float32."""

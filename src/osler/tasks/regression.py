@@ -104,7 +104,7 @@ class Regression(Task):
     def decode(self, outputs: Raw) -> Numbers:
         """The numbers in the person's units, float32 on the CPU."""
         device = outputs.device
-        return (outputs.float() * self._std.on(device) + self._mean.on(device)).cpu().numpy()
+        return (outputs.detach().float() * self._std.on(device) + self._mean.on(device)).cpu().numpy()
 
     def collate(self, samples: Sequence[Sample]) -> Float[Tensor, "batch numbers"]:
         """The numbers in the person's units, as float32."""

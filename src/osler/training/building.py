@@ -171,7 +171,7 @@ def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessi
     if len(mean) != channels:
         raise RecipeError(f"model.standardise has {len(mean)} numbers, but pictures have {channels} channels.")
     sides = (size, size) if isinstance(size, int) else size
-    return Preprocessing(sides, channels, section.fit, mean=mean, std=std, names=tuple(names))  # type: ignore[arg-type]
+    return Preprocessing(sides, channels, section.fit, mean=mean, std=std, mirror=section.mirror, names=tuple(names))  # type: ignore[arg-type]
 
 
 def _make_model(

@@ -33,7 +33,7 @@ def fit_estimator(training: Training, *, kind: TargetKind, preprocessing: Prepro
         order="sequential",
         workers=old.workers,
     )
-    with training.evaluated() as model:
+    with training.shipped() as model:
         features, targets = features_of(training, model, loader)
     estimator = build_estimator(section.name, kind, dict(section.options), training.recipe.recipe.seed)
     estimator.fit(features, targets.ravel() if kind == "numbers" and targets.shape[-1] == 1 else targets)

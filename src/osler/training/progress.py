@@ -78,14 +78,15 @@ class ProgressBar(Observer):
         """Keeps a line: losses, the monitored metric, speed, and a star at the best."""
         section = training.recipe.recipe.train
         train = sum(epoch.train.values())
-        parts = [f"epoch {epoch.number:>{self.width}}/{section.epochs}", f"train loss {train:.4f}"]
+        parts = [f"epoch {epoch.number:>{self.width}}/{section.epochs}", f"loss {train:.4f}"]
         shown = dict.fromkeys(("loss", training.task.monitor, training.monitor))
-        parts += [f"val {name} {epoch.validation[name]:.4f}" for name in shown if name in epoch.validation]
-        parts += [f"lr {epoch.lr:.2g}", f"{epoch.samples / max(1e-9, epoch.seconds):.0f} img/s"]
+        words = {name: "val loss" if name == "loss" else name for name in shown if name in epoch.validation}
+        parts += [f"{word} {epoch.validation[name]:.4f}" for name, word in words.items()]
+        parts.append(f"{epoch.samples / max(1e-9, epoch.seconds):.0f} img/s")
         line = Text("  ".join(parts))
         if epoch.best:
-            line.append("  ★ best", style="bold green")
-        self.console.print(line)
+            line.append("  ★", style="bold green")
+        self.console.print(line, soft_wrap=True)
         self._reset(training)
 
     def stopped(self, training: Training) -> None:

@@ -63,7 +63,7 @@ class Checkpointer(Observer):
         if not epoch.best:
             return
         self.artefact.facts = {"epoch": epoch.number, "metrics": epoch.validation or epoch.train}
-        with training.evaluated() as model:
+        with training.shipped() as model:
             self.artefact.model = model
             save_artefact(self.artefact, self.folder.best)
 

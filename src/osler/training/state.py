@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 
 from osler.data.loader import Loader
 from osler.imaging.transform import BatchTransform
+from osler.models.mirrored import Mirrored
 from osler.structures.batch import Batch
-from osler.structures.errors import TrainingError
+from osler.structures.errors import RecipeError, TrainingError
 from osler.tasks.task import Outcome, Task
 from osler.training.averaging import WeightAverage
 from osler.training.engine import Engine
@@ -94,7 +95,7 @@ class Training:
         return float(next(iter(self.groups.values())).optimizer.param_groups[0]["lr"])
 
     @contextmanager
-    def evaluated(self) -> Iterator[nn.Module]:
+    def shipped(self) -> Iterator[nn.Module]:
         """The model in evaluation mode, with the moving average as its weights where one is kept."""
         was_training = self.model.training
         self.model.eval()
@@ -104,16 +105,25 @@ class Training:
         finally:
             self.model.train(was_training)
 
+    @contextmanager
+    def evaluated(self) -> Iterator[nn.Module]:
+        """What answers: the shipped model, looking at the mirror image as well where the recipe says so."""
+        with self.shipped() as model:
+            yield Mirrored(model).eval() if self.recipe.recipe.model.mirror else model
+
     def judge(self, scores: dict[str, float], train: dict[str, float]) -> bool:
         """Compares an epoch with the best so far; asks to stop when patience is over; tells schedules that wait for plateaus.
 
-        Without a validation set the training loss decides.
+        Without a validation set nothing can be compared: the latest epoch is kept.
         """
-        name, sign = (self.monitor, 1 if self._higher_is_better else -1) if scores else ("loss", -1)
-        score = (scores or {"loss": sum(train.values())}).get(name, math.nan)
+        if not scores:
+            self.best = Best(math.nan, self.position.epoch, train)
+            return True
+        sign = 1 if self._higher_is_better else -1
+        score = self._monitored(scores)
         better = math.isfinite(score) and not sign * score <= sign * self.best.score
         if better:
-            self.best = Best(score, self.position.epoch, scores or train)
+            self.best = Best(score, self.position.epoch, scores)
         self.stale = 0 if better else self.stale + 1
         for group in self.groups.values():
             group.schedule.epoch_ended(score, direction="max" if sign > 0 else "min")
@@ -131,6 +141,11 @@ class Training:
         patience = self.recipe.recipe.train.patience
         if patience and self.stale >= patience:
             self.stop = f"{self.monitor} has not improved for {self.stale} epochs"
+
+    def _monitored(self, scores: dict[str, float]) -> float:
+        if self.monitor not in scores:
+            raise RecipeError(f"train.monitor={self.monitor} is no metric of {self.task.name}. Its metrics: {', '.join(scores)}.")
+        return scores[self.monitor]
 
     @property
     def _higher_is_better(self) -> bool:

@@ -1,14 +1,22 @@
 """What a training says in the terminal before and after: what it runs on what, what was chosen and why, where the report lies."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from osler.data.source import DataSource
+from osler.training.recipe_file import short_key
 from osler.training.run_folder import RunFolder
 from osler.verbs.preparing import Prepared
+
+HEADS = 12  # columns of the words at the left
+VALUES = 18  # columns of the chosen values
+SKIPPED_SHOWN = 5
 
 
 def console_for(quiet: bool) -> Console:
@@ -19,77 +27,116 @@ def console_for(quiet: bool) -> Console:
 def announce(console: Console, prepared: Prepared, *, resumed: Path | None = None) -> None:
     """Data, network, what was chosen automatically and why, and what was left out."""
     training, source = prepared.training, prepared.source
-    recipe = training.recipe.recipe
-    counts = f"{len(source.train):,} training, {len(source.validation):,} validation"
-    if source.test is not None and len(source.test):
-        counts += f", {len(source.test):,} test"
-    kinds = {"class": "classes", "labels": "labels", "numbers": "numbers"}[source.kind]
-    size = "x".join(map(str, prepared.artefact.preprocessing.size))
     weights = sum(p.numel() for p in training.model.parameters())
-    console.print(Text.assemble(("data   ", "bold"), f"{source.name}: {counts} pictures, {len(source.names)} {kinds}"))
-    console.print(Text.assemble(("model  ", "bold"), f"{recipe.model.name}, {weights:,} parameters, pictures of {size}"))
+    size = "x".join(map(str, prepared.artefact.preprocessing.size))
+    name = training.recipe.recipe.model.name
+    _say(console, "data", _about(source))
+    _say(console, "model", f"{name}, {weights:,} parameters, sees pictures of {size}")
+    notes = [*map(str, source.notes), *training.task.notes]
     if training.engine.world > 1 and training.engine.device.type == "cpu" and _has_batch_norm(training.model):
-        console.print("note   batch norm keeps the statistics of each process: synchronised ones need an accelerator.")
-    for note in source.notes:
-        console.print(Text.assemble(("note   ", "bold yellow"), str(note)))
-    for skipped in list(source.skipped)[:5]:
-        console.print(Text.assemble(("skipped ", "bold yellow"), f"{skipped.path}: {skipped.reason}"))
+        notes.append("Batch norm keeps the statistics of each process: synchronised ones need an accelerator.")
+    for note in notes:
+        _say(console, "note", note, "bold yellow")
+    _say_skipped(console, source.skipped)
     if resumed is not None:
         position = training.position
-        console.print(Text.assemble(("resumes ", "bold"), f"{resumed} after epoch {position.epoch}, update {position.update}"))
-        return
-    console.print(_choices(prepared))
+        _say(console, "resumes", f"{resumed} after epoch {position.epoch}, update {position.update}")
+    else:
+        _say_choices(console, prepared)
+    console.print()
+
+
+def _about(source: DataSource) -> str:
+    """The data's name, and how many pictures and classes it has."""
+    counts = [f"{len(source.train):,} training", f"{len(source.validation):,} validation"]
+    if source.test is not None and len(source.test):
+        counts.append(f"{len(source.test):,} test")
+    kinds = {"class": "classes", "labels": "labels", "numbers": "numbers"}[source.kind]
+    return f"{source.name}: {', '.join(counts)} pictures, {len(source.names)} {kinds}"
 
 
 def _has_batch_norm(model: Any) -> bool:
-    from torch.nn.modules.batchnorm import _BatchNorm
-
     return any(isinstance(m, _BatchNorm) for m in model.modules())
 
 
-def _choices(prepared: Prepared) -> Table:
-    """What was chosen automatically: key, value, reason."""
+def _say(console: Console, head: str, text: str, style: str = "bold") -> None:
+    """A word at the left, and a text beside it that stays beside it when it is long."""
+    grid = Table.grid()
+    grid.add_column(width=HEADS, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(head, style=style), Text(text))
+    console.print(grid)
+
+
+def _say_path(console: Console, head: str, path: str, style: str = "bold") -> None:
+    """A word at the left and a path or a command beside it, never broken, so that it can be copied."""
+    console.print(Text.assemble((f"{head:<{HEADS}}", style), path), soft_wrap=True)
+
+
+def _say_skipped(console: Console, skipped: Iterable[Any]) -> None:
+    skipped = list(skipped)
+    for one in skipped[:SKIPPED_SHOWN]:
+        _say(console, "skipped", one.reason if one.path in one.reason else f"{one.path}: {one.reason}", "bold yellow")
+    if len(skipped) > SKIPPED_SHOWN:
+        _say(console, "", f"and {len(skipped) - SKIPPED_SHOWN:,} more; the report names them all")
+
+
+def _say_choices(console: Console, prepared: Prepared) -> None:
+    """What was chosen automatically: the word that sets it, value, reason."""
+    recipe = prepared.training.recipe
+    chosen = [(key, origin) for key, origin in recipe.origins.items() if origin.who in ("automatic", "weights")]
+    if not chosen:
+        return
+    console.print(Text.assemble("\nChosen automatically; ", ("key=value", "bold"), " sets any of them."))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
-    table.add_column(style="dim")
-    recipe = prepared.training.recipe
-    for key, origin in recipe.origins.items():
-        if origin.who in ("automatic", "weights"):
-            table.add_row(key, _short(recipe.value(key)), origin.reason)
-    return table
+    table.add_column(max_width=VALUES, overflow="fold")
+    table.add_column(style="dim", overflow="fold")
+    for key, origin in chosen:
+        table.add_row(Text(f"  {short_key(key)}"), Text(_short(recipe.value(key))), Text(origin.reason))
+    console.print(table)
 
 
 def _short(value: Any) -> str:
     if hasattr(value, "mean") and hasattr(value, "std"):
-        return f"mean {_numbers(value.mean)}, std {_numbers(value.std)}"
+        return f"{_numbers(value.mean)} ± {_numbers(value.std)}"
     return "x".join(map(str, value)) if isinstance(value, tuple) and value and isinstance(value[0], int) else str(value)
 
 
 def _numbers(values: Any) -> str:
-    return " ".join(f"{v:.3f}" for v in values)
+    return " ".join(f"{v:.3f}" if len(values) == 1 else f"{v:.2f}" for v in values)
 
 
 def announce_end(console: Console, folder: RunFolder, prepared: Prepared) -> None:
     """The numbers and the report's place; for an interrupted run, how to go on."""
     training = prepared.training
-    for skipped in training.train_loader.skipped[:5]:
-        console.print(Text.assemble(("skipped ", "bold yellow"), f"{skipped.path}: {skipped.reason}"))
+    console.print()
+    _say_skipped(console, training.train_loader.skipped)
     if training.interrupted:
         place = f"after epoch {training.position.epoch}, update {training.position.update}"
-        console.print(Text.assemble(("stopped ", "bold yellow"), f"by {training.stop} {place}; the checkpoint is written."))
-        console.print(f"Go on with: osler train --resume {folder.path}", soft_wrap=True)
+        _say(console, "stopped", f"by {training.stop} {place}; the checkpoint is written.", "bold yellow")
+        _say_path(console, "go on with", f"osler train --resume {folder.path}")
         return
     if training.stop:
-        console.print(Text.assemble(("stopped ", "bold"), training.stop))
+        _say(console, "stopped", training.stop)
     store = folder.store()
     try:
         for split in ("validation", "test"):
-            metrics = store.fact(split)
-            if metrics:
-                numbers = "  ".join(f"{n} {v:.4f}" for n, v in metrics.items())
-                console.print(Text.assemble((f"{split:<11}", "bold green"), numbers), soft_wrap=True)
+            _say_metrics(console, split, store.fact(split) or {})
     finally:
         store.close()
-    console.print(Text.assemble(("best    ", "bold"), f"epoch {training.best.epoch}, {folder.best}"), soft_wrap=True)
-    console.print(Text.assemble(("report  ", "bold"), str(folder.report)), soft_wrap=True)
+    _say_path(console, "best", f"epoch {training.best.epoch}, {folder.best}")
+    _say_path(console, "report", str(folder.report))
+
+
+def _say_metrics(console: Console, split: str, metrics: Mapping[str, float]) -> None:
+    """Names and values, a name never parted from its value."""
+    width = max(console.width - HEADS, 40)
+    lines = [""]
+    for name, value in metrics.items():
+        item = f"{name} {value:.4f}"
+        if lines[-1] and len(lines[-1]) + 2 + len(item) > width:
+            lines.append("")
+        lines[-1] += f"  {item}" if lines[-1] else item
+    for number, line in enumerate(lines if metrics else []):
+        console.print(Text.assemble((f"{'' if number else split:<{HEADS}}", "bold green"), line), soft_wrap=True)

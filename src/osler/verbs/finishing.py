@@ -25,7 +25,7 @@ from osler.training.artefact import load_artefact
 from osler.training.evaluation import evaluate
 from osler.training.run_folder import RunFolder
 from osler.training.store import Store
-from osler.verbs.loading import answering_engine
+from osler.verbs.loading import answering_engine, looking_twice
 from osler.verbs.preparing import Prepared
 
 SHOWN_OF_BATCH = 16
@@ -70,7 +70,7 @@ def _answers(prepared: Prepared, folder: RunFolder) -> dict[str, Answered]:
     artefact.model = prepared.training.model.eval()
     if folder.estimator.exists():
         artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), source.kind).eval()
-    engine, standardise = answering_engine(artefact, str(prepared.training.engine.device))
+    engine, standardise = answering_engine(looking_twice(artefact), str(prepared.training.engine.device))
     answered = {}
     for split, dataset in (("validation", source.validation), ("test", source.test)):
         if dataset is None or not len(dataset):

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from osler.classic.head import EstimatorHead, load_estimator
+from osler.models.mirrored import Mirrored
 from osler.training.artefact import Artefact, load_artefact
 from osler.training.engine import Engine, choose_device
 from osler.training.run_folder import RunFolder
@@ -26,12 +27,19 @@ def load_trained(path: str | Path, *, model: nn.Module | None = None) -> Artefac
         CheckpointError: its weights are missing, damaged or of another model.
     """
     if Path(path).suffix == ".safetensors":
-        return load_artefact(Path(path), model)
+        return looking_twice(load_artefact(Path(path), model))
     folder = RunFolder.existing(path)
     artefact = load_artefact(folder.best, model)
     if folder.estimator.exists():
         problem = PROBLEMS[artefact.task.name]
         artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), problem).eval()  # type: ignore[arg-type]
+    return looking_twice(artefact)
+
+
+def looking_twice(artefact: Artefact) -> Artefact:
+    """The artefact whose model sees the mirror image as well, where its preprocessing says so."""
+    if artefact.preprocessing.mirror:
+        artefact.model = Mirrored(artefact.model).eval()
     return artefact
 
 

@@ -64,7 +64,7 @@ def recipe(content: ReportContent) -> Section | None:
         parts.append(
             element("details", element("summary", f"{count(len(by['default']), 'value')} left at the default"), rest)
         )
-    lede = "All that determines the run. What you set was kept as it is; what was automatic is frozen here, with its reason."
+    lede = "All that determines the run. What you set was kept; what was automatic is frozen here, with its reason."
     return Section("recipe", "Recipe", lede, block(*parts))
 
 

@@ -37,8 +37,8 @@ def confusions(content: ReportContent) -> Section | None:
     heads = ["Truly", "Called", "Pictures", "Of its class"]
     listed = table("Most frequent confusions", heads, rows, class_="pairs") if rows else None
     lede = (
-        "Each row is a true class, each column an answer. A perfect network fills only the diagonal; what stands beside it "
-        "shows which classes look alike to the network."
+        "Each row is a true class, each column an answer. A perfect network fills only the diagonal; what stands "
+        "beside it shows which classes look alike to the network."
     )
     return Section("confusion", "What is taken for what", lede, block(drawing.html(), listed), [drawing])
 
@@ -57,8 +57,8 @@ def per_class(content: ReportContent) -> Section | None:
 
     rows = [cells(i, row) for i, row in sorted(enumerate(found), key=lambda pair: (pair[1].f1, pair[0]))]
     lede = (
-        "Weakest first. Precision: of the pictures called so, how many are. Recall: of those that are, how many were called "
-        "so. F1 is their harmonic mean."
+        "Weakest first. Precision: of the pictures called so, how many are. Recall: of those that are, how many "
+        "were called so. F1 is their harmonic mean."
     )
     heads = ["Class", "Pictures", "Precision", "Recall", "F1"]
     return Section("classes", "Class by class", lede, folded("Each class", heads, rows))

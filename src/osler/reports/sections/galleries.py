@@ -22,8 +22,8 @@ def mistakes(content: ReportContent) -> Section | None:
         gallery("Nearest" if numbers else "Surest of all", sure),
     ]
     lede = (
-        f"From the {content.pictures.split} pictures, worst first. Look for a wrong label, a picture that no one could tell, and "
-        "whatever the mistakes have in common."
+        f"From the {content.pictures.split} pictures, worst first. Look for a wrong label, a picture that no one could "
+        "tell, and whatever the mistakes have in common."
     )
     drawings = [
         Drawing(name, picture_grid(shown), title)
@@ -39,8 +39,8 @@ def batch(content: ReportContent) -> Section | None:
     if not shown:
         return None
     lede = (
-        "Pictures of a training batch after cropping and random changes, with their labels. If you cannot tell what they show, "
-        "neither can the network."
+        "Pictures of a training batch after cropping and random changes, with their labels. If you cannot tell what "
+        "they show, neither can the network."
     )
     drawings = [Drawing("batch", picture_grid(shown), "A batch as the network sees it")]
     return Section("batch", "What it was shown", lede, grid(shown), drawings)

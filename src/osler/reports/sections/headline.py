@@ -129,9 +129,7 @@ def numbers(content: ReportContent) -> Section | None:
     body = table(
         "Every metric of the best checkpoint", ["Metric", *(sentence_case(s) for s in splits)], rows, class_="narrow"
     )
-    lede = (
-        "Validation pictures chose the checkpoint; test pictures were looked at once, at the end."
-        if "test" in splits
-        else ("All that was measured on pictures which the network was not trained on.")
-    )
+    lede = "All that was measured on pictures which the network was not trained on."
+    if "test" in splits:
+        lede = "Validation pictures chose the checkpoint; test pictures were looked at once, at the end."
     return Section("numbers", "All numbers", lede, join(body))

@@ -30,8 +30,8 @@ def per_label(content: ReportContent) -> Section | None:
     threshold = content.subject.threshold
     held = f"a probability of {threshold:g} or more" if isinstance(threshold, float) else "each label's threshold"
     lede = (
-        "Weakest first. Average precision judges in which order pictures are ranked for a label; precision, recall and F1 "
-        f"hold at {held}."
+        "Weakest first. Average precision judges in which order pictures are ranked for a label; precision, recall "
+        f"and F1 hold at {held}."
     )
     heads = ["Label", "Pictures", "Average precision", "Precision", "Recall", "F1"]
     return Section("labels", "Label by label", lede, folded("Each label", heads, rows))

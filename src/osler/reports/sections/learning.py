@@ -22,14 +22,14 @@ def learning(content: ReportContent) -> Section | None:
     if not drawings:
         return None
     lede = (
-        "Loss should fall and level out. Training loss that falls on while validation loss rises means that the network "
-        "learns its pictures by heart."
+        "Loss should fall and level out. Training loss that falls on while validation loss rises means that "
+        "the network learns its pictures by heart."
     )
     return Section("learning", "How it learned", lede, pair(*drawings), drawings)
 
 
 def groups(content: ReportContent) -> list[list[str]]:
-    """Which validation metrics share a figure: the monitored one with those of its unit that add to it; few others alone."""
+    """Which validation metrics share a figure: the monitored one with those of its unit; few others alone."""
     monitor, prefix = content.result.monitor, "validation."
     keys = dict.fromkeys(k.removeprefix(prefix) for row in content.history for k in row if k.startswith(prefix))
     measured = [k for k in keys if k != "loss" and len(series(content.history, prefix + k)[0])]

@@ -36,7 +36,9 @@ def curves_section(scores: HasCurves, names: Mapping[int, str], whom: str, words
         Drawing("precision_recall", precision_recall_figure(chosen), "Precision and recall", note),
         Drawing("roc", roc_figure(roc), "ROC: hits and false alarms", note),
     ]
-    lede = "What one gains and loses by asking for more or less certainty before the answer is yes. Good curves fill their corner."
+    lede = (
+        "What one gains and loses by asking for more certainty before the answer is yes. Good curves fill their corner."
+    )
     return Section("thresholds", "At every threshold", lede, block(pair(*drawings), words), drawings)
 
 
@@ -45,8 +47,8 @@ def calibration_section(found: Reliability, of: str) -> Section:
     note = f"Expected calibration error {percent(found.error)}: so far is confidence from truth on average."
     drawing = Drawing("calibration", reliability_figure(found, of=of), "Confidence and truth", note)
     lede = (
-        "Of the answers that are 90 % sure, nine in ten should be right: then the points lie on the diagonal. Above it the "
-        "network is right more often than it says, below it is surer than it should be."
+        "Of the answers that are 90 % sure, nine in ten should be right: then the points lie on the diagonal. Above "
+        "it the network is right more often than it says, below it is surer than it should be."
     )
     return Section("calibration", "Can its confidence be trusted?", lede, pair(drawing), [drawing])
 

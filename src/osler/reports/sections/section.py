@@ -24,7 +24,7 @@ class Drawing:
     def html(self) -> Html:
         """The figure inline, its title and sentence above it."""
         note = element("span", self.note) if self.note else None
-        picture = svg(self.figure, self.name, f"{self.title}. {self.note}".strip())
+        picture = svg(self.figure, self.name, f"{self.title}. {self.note}".strip(), cut=self.kind.startswith("cells"))
         style = None
         if self.kind.startswith("cells"):
             style = f"--width:{self.figure.get_figwidth() * 108:.0f}px"  # one and a half pixels a point, as in a pair
