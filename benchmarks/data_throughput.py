@@ -4,8 +4,9 @@
 
 Steps: read the file, decode, random-resized crop (area 8 to 100 %, ratio 3/4 to 4/3), antialiased bilinear resize, flip
 by chance, and in the second table the standard preset's colour changes as well. Pillow decodes with its `draft` mode,
-at the smallest scale that leaves the crop no smaller than the target. Both draw the same windows from the same random
-numbers, take turns picture by picture, and run on one thread; times are of the processor.
+at the smallest scale that leaves the crop no smaller than the target, and converts to RGB as torchvision's loader does.
+Both draw the same windows from the same random numbers, take turns picture by picture, and run on one thread; times are
+of the processor.
 
 PSNR is against Pillow's antialiased resize of the fully decoded picture, the same crop.
 
@@ -66,7 +67,7 @@ def pillow_way(size: int, colour: bool, draft: bool = True) -> Loading:
     def load(path: Path, rng: np.random.Generator) -> np.ndarray:
         with Image.open(path) as image:
             width, height = image.size
-            (x1, y1, x2, y2), _ = crop.choose(height, width, rng)
+            x1, y1, x2, y2 = crop.choose(height, width, rng)
             if draft:
                 image.draft("RGB", (int(width * size / (x2 - x1)), int(height * size / (y2 - y1))))
             across, down = image.size[0] / width, image.size[1] / height

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from osler.imaging.decode import EncodedPicture, UnreadableError, aligned, read_image, reduction, upright
+from osler.imaging.resize import resize
 
 
 def photograph() -> np.ndarray:
@@ -171,16 +172,39 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "at_least", "step"),
+    ("size", "at_least", "margin", "step"),
     [
-        ((480, 640), (240, 320), 1),
-        ((480, 640), (120, 120), 2),
-        ((479, 640), (120, 120), 1),
-        ((4000, 3000), (100, 100), 8),
+        ((480, 640), (240, 320), 1.0, 2),
+        ((480, 640), (241, 320), 1.0, 1),
+        ((480, 640), (160, 200), 1.5, 2),
+        ((479, 640), (160, 200), 1.5, 1),
+        ((4000, 3000), (100, 100), 1.5, 8),
     ],
 )
-def test_reduction_keeps_twice_the_target(size: tuple[int, int], at_least: tuple[int, int], step: int) -> None:
-    assert reduction(size, at_least) == step
+def test_reduction_keeps_its_margin(size: tuple[int, int], at_least: tuple[int, int], margin: float, step: int) -> None:
+    assert reduction(size, at_least, margin) == step
+
+
+def test_a_picture_with_more_detail_is_reduced_less(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    detailed = EncodedPicture.open(saved(tmp_path / "noise.jpg", noise, quality=95))
+    smooth = EncodedPicture.open(saved(tmp_path / "grey.jpg", np.full_like(noise, 99)))
+    lossless = EncodedPicture.open(saved(tmp_path / "grey.png", np.full_like(noise, 99)))
+    assert [p.step((400, 400), (200, 200)) for p in (detailed, smooth, lossless)] == [1, 2, 1]
+    assert [p.step((400, 400), (133, 133)) for p in (detailed, smooth, lossless)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("target", [30, 64, 100, 128, 160])
+def test_real_photographs_stay_within_35_db(shared: Path, target: int) -> None:
+    reduced = 0
+    for path in sorted((shared / "data" / "imagenet-sample").glob("*.jpg"))[::9]:
+        picture = EncodedPicture.open(path)
+        step = picture.step((picture.height, picture.width), (target, target))
+        x2, y2 = picture.width // step * step, picture.height // step * step
+        small = resize(picture.read((0, 0, x2, y2), step), (target, target))
+        assert psnr(small, resize(picture.read((0, 0, x2, y2)), (target, target))) > 35
+        reduced += step > 1
+    assert reduced or target >= 128
 
 
 def test_aligned_windows_stay_whole() -> None:
@@ -195,7 +219,7 @@ def test_a_reduced_jpeg_resizes_to_nearly_the_same(tmp_path: Path, target: int) 
     small = read_image(path, at_least=(target, target))
     full = read_image(path)
     assert small.shape[0] < full.shape[0]
-    assert min(small.shape[:2]) >= 2 * target
+    assert min(small.shape[:2]) >= target
     resized = [Image.fromarray(i).resize((target, target), Image.Resampling.BILINEAR) for i in (small, full)]
     assert psnr(np.asarray(resized[0]), np.asarray(resized[1])) > 35
 

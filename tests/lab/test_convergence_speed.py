@@ -17,10 +17,10 @@ def check(rows: tuple[SpeedRow, ...]) -> None:
 
 @pytest.mark.craft("OP26")
 def test_each_remedy_alone_meets_the_target_sooner_and_the_bottleneck_cheaper() -> None:
-    check(convergence_table())
+    check(convergence_table(seeds=(1,)))
 
 
 @pytest.mark.slow
 @pytest.mark.craft("OP26")
 def test_each_remedy_alone_by_the_median_of_three_seeds() -> None:
-    check(convergence_table(epochs=25, seeds=(0, 1, 2)))
+    check(convergence_table(seeds=(0, 1, 2)))

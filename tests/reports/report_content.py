@@ -123,7 +123,7 @@ def classification(
         history(epochs, {"accuracy": accuracy, "f1": accuracy - 0.01, "auc": 0.997}, held_out=held_out),
         pictures(names, size=size) if held_out else replace(pictures(names, size=size), mistakes=(), confident=()),
         RECIPE,
-        {"reading pictures": 12.7, "checkpoints": 0.31, "start": 2.2},
+        {"whole run": 92.4, "training": 81.3, "validation": 6.2, "images per second": 1296.4},
         environment(),
         Remarks(NOTES, SKIPPED),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import report_content as contents
@@ -18,7 +17,7 @@ from osler.reports.calibration import reliability_figure
 from osler.reports.confusion import confusion_figure, levels_of
 from osler.reports.content import Picture
 from osler.reports.curves import learning_rate_curve, loss_curve, metric_curves, series, speed_curve
-from osler.reports.images import save_figure
+from osler.reports.images import entitle
 from osler.reports.picture_grid import caption_lines, picture_grid
 from osler.reports.pr_roc import precision_recall_figure, read, roc_figure
 from osler.reports.range_test import range_test_figure, save_range_test
@@ -197,15 +196,18 @@ def test_a_figure_of_no_known_format_is_refused(tmp_path: Path) -> None:
         save_range_test(range_found(), tmp_path / "lr.txt")
 
 
-def test_a_title_moves_nothing_below_it(tmp_path: Path) -> None:
-    save_figure(loss_curve(HISTORY), tmp_path / "bare.png")
-    save_figure(loss_curve(HISTORY), tmp_path / "titled.png", title="Loss")
-    bare, titled = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("bare", "titled"))
-    extra = titled.shape[0] - bare.shape[0]
-    assert extra > 0
-    assert titled[:extra].min() < 100, "the title is there"
-    difference = np.abs(titled[extra:].astype(int) - bare).mean()
-    assert difference < 3, "the figure below is the same but for rounding"
+def test_a_title_adds_a_line_above_and_moves_nothing_below_it() -> None:
+    figure = confusion_figure(scores().confusion)
+    figure.draw_without_rendering()
+    inches = [figure.get_figheight() * np.array(a.get_position(original=True).bounds[1::2]) for a in figure.axes]
+    before = figure.get_figheight()
+    entitle(figure, "Confusion matrix")
+    after = [figure.get_figheight() * np.array(a.get_position(original=True).bounds[1::2]) for a in figure.axes]
+    np.testing.assert_allclose(after, inches)
+    assert figure.get_figheight() > before
+    title = figure.texts[-1]
+    assert title.get_text() == "Confusion matrix"
+    assert title.get_position()[1] * figure.get_figheight() > before
 
 
 def test_captions_say_the_answer_the_truth_and_the_confidence() -> None:

@@ -112,7 +112,9 @@ def test_free_options_are_nested_and_added_to() -> None:
 
 
 def test_values_from_python_may_be_sections_and_paths(tmp_path: Path) -> None:
-    recipe = read_recipe(values={"train": {"epochs": 2, "lr": 0.5}, "weights": tmp_path, "augment": {"mixup": 0.1}}).recipe
+    recipe = read_recipe(
+        values={"train": {"epochs": 2, "lr": 0.5}, "weights": tmp_path, "augment": {"mixup": 0.1}}
+    ).recipe
     assert (recipe.train.epochs, recipe.train.lr, recipe.data.augment.mixup) == (2, 0.5, 0.1)
     assert recipe.model.weights == str(tmp_path)
 
@@ -252,7 +254,9 @@ NUMBERS = st.floats(0, 0.99, allow_nan=False) | st.just(0.0)
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=12)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False) | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS.filter(lambda w: "." not in w), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(WORDS.filter(lambda w: "." not in w), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 

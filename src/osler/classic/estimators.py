@@ -27,9 +27,12 @@ def build_estimator(name: str, problem: Problem, options: dict[str, Any], seed: 
     kind, defaults = _class_and_defaults(name, problem, seed)
     try:
         estimator = kind(**{**defaults, **options})
+        estimator._validate_params()  # else it is `fit`, after a whole training, that refuses a value
     except TypeError as error:
         allowed = ", ".join(sorted(kind().get_params()))
         raise RecipeError(f"estimator.options does not fit {kind.__name__}: {error}. Allowed: {allowed}.") from None
+    except ValueError as error:
+        raise RecipeError(f"estimator.options: {error}") from None
     if problem == "labels":
         estimator = MultiOutputClassifier(estimator)
     if problem == "numbers":

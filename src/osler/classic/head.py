@@ -32,7 +32,9 @@ class EstimatorHead(nn.Module):
         return torch.from_numpy(raw_outputs(self.estimator, features, self.problem)).to(images.device)
 
 
-def raw_outputs(estimator: Any, features: Float[np.ndarray, "samples features"], problem: Problem) -> Float[np.ndarray, "samples outputs"]:
+def raw_outputs(
+    estimator: Any, features: Float[np.ndarray, "samples features"], problem: Problem
+) -> Float[np.ndarray, "samples outputs"]:
     """What a fitted estimator says of features, as float32 logits (or numbers)."""
     if problem == "numbers":
         return np.asarray(estimator.predict(features), dtype=np.float32).reshape(len(features), -1)
@@ -62,7 +64,7 @@ def save_estimator(estimator: Any, path: Path) -> None:
     Raises:
         MissingExtraError: skops is not installed.
     """
-    skops = _skops()
+    skops = require_skops()
     write_whole(path, lambda file: file.write(skops.dumps(estimator)))
 
 
@@ -73,7 +75,7 @@ def load_estimator(path: Path) -> Any:
         CheckpointError: the file is damaged or holds other types.
         MissingExtraError: skops is not installed.
     """
-    skops = _skops()
+    skops = require_skops()
     strange = []
     try:
         found = skops.get_untrusted_types(file=path)
@@ -85,7 +87,12 @@ def load_estimator(path: Path) -> Any:
     raise CheckpointError(f"{path} holds types that are not scikit-learn's and was not read: {', '.join(strange)}.")
 
 
-def _skops() -> Any:
+def require_skops() -> Any:
+    """skops' reading and writing.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import skops.io
     except ImportError:

@@ -20,7 +20,9 @@ def _data_values(words: list[str]) -> dict[str, Any]:
     for key, entry in parse_overrides(words).items():
         section, _, name = key.partition(".")
         if section != "data":
-            raise RecipeError(f"{entry.where}: only keys of data mean something here, such as data=photos or format=csv.")
+            raise RecipeError(
+                f"{entry.where}: only keys of data mean something here, such as data=photos or format=csv."
+            )
         values[name] = entry.value
     return values
 
@@ -77,8 +79,9 @@ def _cell(value: object) -> str:
 def show_data(path: str, words: list[str]) -> None:
     """Counts, sizes, statistics, and what is wrong."""
     from osler.cli.data_table import print_audit
-    from osler.data.recipe import DataSection
+    from osler.training.recipe_file import read_recipe
     from osler.verbs.data import describe_data
 
-    section = DataSection.model_validate(_data_values(words))
+    _data_values(words)  # refuses what is not of the data
+    section = read_recipe(None, words).recipe.data
     print_audit(describe_data(path, section=section), Console(highlight=False))

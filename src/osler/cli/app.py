@@ -5,7 +5,7 @@ Nothing heavy is imported before a verb is called: `osler --help` answers at onc
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,7 +19,9 @@ app = typer.Typer(
 
 WORDS = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[RECIPE.yaml] [key=value]...", help="a recipe file, and values over it", show_default=False),
+    typer.Argument(
+        metavar="[RECIPE.yaml] [key=value]...", help="a recipe file, and values over it", show_default=False
+    ),
 ]
 
 
@@ -27,7 +29,9 @@ WORDS = Annotated[
 def train(
     words: WORDS = None,
     out: Annotated[Path | None, typer.Option(help="the run's folder; else the next free one under runs/")] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="go on with a run from its last checkpoint")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="go on with a run from its last checkpoint")
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="print the recipe that would run, and stop")] = False,
     try_: Annotated[bool, typer.Option("--try", help="one batch through every stage, nothing kept")] = False,
     overfit: Annotated[int, typer.Option(metavar="N", min=0, help="can it learn N samples by heart? nothing kept")] = 0,
@@ -61,7 +65,9 @@ def predict(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run's folder or a .safetensors file")],
     pictures: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="files, folders, globs")],
     out: Annotated[Path | None, typer.Option(help="write the answers there: .json or .csv")] = None,
-    draw: Annotated[Path | None, typer.Option(metavar="FOLDER", help="write the pictures with their answers there")] = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="write the pictures with their answers there")
+    ] = None,
 ) -> None:
     """A run's answers for pictures: osler predict runs/photos-1 cat.jpg 'holiday/*.jpg'."""
     from osler.cli import answering
@@ -101,7 +107,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     pass
 
@@ -114,6 +122,11 @@ def _recipe_and_words(words: list[str] | None) -> tuple[str | None, list[str]]:
     return None, words
 
 
+def _leave(message: str) -> NoReturn:
+    typer.echo(f"osler: {message}", err=True)
+    sys.exit(2)
+
+
 def main() -> None:
     """The command `osler`. What a person can put right is said in a sentence, with exit status 2."""
     from osler.structures.errors import OslerError
@@ -121,11 +134,18 @@ def main() -> None:
     try:
         app()
     except OslerError as error:
-        typer.echo(f"osler: {error}", err=True)
-        sys.exit(2)
+        _leave(str(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+            sys.stderr.close()
+            sys.exit(0)
+        _leave(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.")
+    except (RuntimeError, MemoryError) as error:
+        from osler.training.memory import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        _leave(f"memory ran out ({str(error).splitlines()[0][:160] if str(error) else 'the machine has no more'}).")
     except KeyboardInterrupt:
         typer.echo("osler: stopped by Ctrl-C.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

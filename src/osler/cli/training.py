@@ -24,9 +24,13 @@ class Request:
 
 def run(request: Request, *, show: bool, try_: bool, overfit: int, find_lr: bool) -> None:
     """Calls the one verb that was asked for."""
-    chosen = [name for name, on in (("--show", show), ("--try", try_), ("--overfit", overfit), ("--find-lr", find_lr)) if on]
+    chosen = [
+        name for name, on in (("--show", show), ("--try", try_), ("--overfit", overfit), ("--find-lr", find_lr)) if on
+    ]
     if len(chosen) > 1 or (chosen and request.resume):
-        raise RecipeError(f"{' and '.join([*chosen, *(['--resume'] if request.resume else [])])} exclude one another: give one.")
+        raise RecipeError(
+            f"{' and '.join([*chosen, *(['--resume'] if request.resume else [])])} exclude one another: give one."
+        )
     if show:
         show_recipe(request)
     elif try_:
@@ -47,7 +51,9 @@ def train(request: Request) -> None:
 
     if request.resume is not None:
         if request.recipe or request.out:
-            raise RecipeError("--resume takes a run, and words such as train.epochs=30; its recipe and folder are its own.")
+            raise RecipeError(
+                "--resume takes a run, and words such as train.epochs=30; its recipe and folder are its own."
+            )
         resume_run(request.resume, overrides=request.overrides, quiet=request.quiet)
         return
     resolved = read_recipe(request.recipe, request.overrides)
@@ -76,7 +82,9 @@ def rehearse(request: Request) -> None:
 
     result = try_run(Wishes(request.recipe, request.overrides))
     console = Console(highlight=False, quiet=request.quiet)
-    console.print(f"[bold green]It works:[/] one batch went through {', '.join(result.stages)} in {result.seconds:.1f} s. Nothing was kept.")
+    console.print(
+        f"[bold green]It works:[/] one batch went through {', '.join(result.stages)} in {result.seconds:.1f} s. Nothing was kept."
+    )
 
 
 def learn_by_heart(request: Request, samples: int) -> None:

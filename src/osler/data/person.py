@@ -12,6 +12,7 @@ from osler.data.assembling import assemble, refuse_unlearnable
 from osler.data.parts import SPLIT_NAMES, Parts
 from osler.data.person_image import as_image, as_images
 from osler.data.recipe import DataSection
+from osler.data.renumbering import renumber
 from osler.data.source import DataSet, DataSource, TargetKind
 from osler.structures.errors import DataError
 from osler.structures.sample import Sample
@@ -22,7 +23,7 @@ EXPECTED = (
 )
 
 
-def from_person(data: Any, section: DataSection, seed: int) -> DataSource:
+def from_person(data: Any, section: DataSection, seed: int, *, names: Sequence[str] | None = None) -> DataSource:
     """A DataSource of what a person passed in Python.
 
     Args:
@@ -31,6 +32,8 @@ def from_person(data: Any, section: DataSection, seed: int) -> DataSource:
             bytes or floats 0 to 1. Labels are a class index, a vector of 0 and 1, or one or several numbers.
         section: how it is divided where the person did not.
         seed: of the division.
+        names: what a trained model calls its outputs, where the data is to be judged by it: as for `open_data`. Data
+            without names of its own has the model's.
 
     Raises:
         DataError: the data is none of these, or its labels do not go together.
@@ -41,8 +44,12 @@ def from_person(data: Any, section: DataSection, seed: int) -> DataSource:
         if part.targets.dtype != train.targets.dtype or part.targets.shape[1:] != train.targets.shape[1:]:
             raise DataError(f"The labels of the {name} data are of another kind than those of the training data.")
     kind = _kind(train.targets)
-    parts = Parts("your data", kind, _names(data, sets, kind), train, sets.get("validation"), sets.get("test"))
-    refuse_unlearnable(parts)
+    own = _names(data, sets, kind, names or ())
+    parts = Parts("your data", kind, own, train, sets.get("validation"), sets.get("test"))
+    if names is None:
+        refuse_unlearnable(parts)
+    else:
+        parts = renumber(parts, names)
     return assemble(parts, section, seed)
 
 
@@ -171,11 +178,13 @@ def _kind(targets: np.ndarray) -> TargetKind:
     return "labels" if targets.dtype == np.uint8 else "numbers"
 
 
-def _names(data: Any, sets: Mapping[str, DataSet], kind: TargetKind) -> tuple[str, ...]:
-    """The Dataset's own `classes`, where it has as many as are needed; else numbers."""
+def _names(data: Any, sets: Mapping[str, DataSet], kind: TargetKind, known: Sequence[str]) -> tuple[str, ...]:
+    """The Dataset's own `classes`, where it has as many as are needed; else the known names; else numbers."""
     targets = [part.targets for part in sets.values()]
     count = max(int(t.max()) for t in targets) + 1 if kind == "class" else targets[0].shape[1]
     own = getattr(_parts_of(data)["train"], "classes", ())
     if kind != "numbers" and isinstance(own, Sequence) and len(own) >= count:
         return tuple(map(str, own))
+    if count == len(known) or (kind == "class" and count < len(known)):
+        return tuple(known)
     return tuple(f"number {i}" if kind == "numbers" else str(i) for i in range(count))

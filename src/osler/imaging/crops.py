@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Gt, Le
 from jaxtyping import UInt8
 
-from osler.imaging.decode import EncodedPicture, Step, Window, aligned, reduction
+from osler.imaging.decode import EncodedPicture, Window, aligned, reduction
 from osler.imaging.fit import border, centred
 from osler.imaging.geometry import crop, cut_truth, pad_truth, resize_truth
 from osler.imaging.resize import Pixels, resize
@@ -64,8 +64,8 @@ class RandomResizedCrop:
 
     The area is drawn evenly from `scale` (shares of the picture's), the ratio of width to height log-evenly from
     `ratio`, the place evenly; after ten draws that do not fit, the middle with the nearest allowed ratio. Where a JPEG
-    will be decoded at a half or less, corners are moved to whole pixels of the smaller picture: less than a quarter of
-    an output pixel.
+    could be decoded at a half or less, corners are moved to whole pixels of the smaller picture: by less than one pixel
+    of the output.
     """
 
     size: tuple[Pixels, Pixels]  # height, width
@@ -74,20 +74,19 @@ class RandomResizedCrop:
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """A part of the sample, at `size`."""
-        window, _ = self.choose(sample.image.shape[0], sample.image.shape[1], rng)
+        window = self.choose(sample.image.shape[0], sample.image.shape[1], rng)
         x1, y1, x2, y2 = window
         return self._finish(sample, sample.image[y1:y2, x1:x2], window)
 
     def open(self, picture: EncodedPicture, sample: Sample, rng: np.random.Generator) -> Sample:
         """The same from a file, decoding only what is needed (see `open_sample`)."""
-        window, step = self.choose(picture.height, picture.width, rng)
-        return self._finish(sample, picture.read(window, step), window)
+        x1, y1, x2, y2 = window = self.choose(picture.height, picture.width, rng)
+        return self._finish(sample, picture.read(window, picture.step((y2 - y1, x2 - x1), self.size)), window)
 
-    def choose(self, height: int, width: int, rng: np.random.Generator) -> tuple[Window, Step]:
-        """A window of a picture of that size, and by how much the picture in it may be reduced on decoding."""
+    def choose(self, height: int, width: int, rng: np.random.Generator) -> Window:
+        """A window of a picture of that size, aligned for the largest reduction that a JPEG of it may be decoded at."""
         window = self._draw(height, width, rng)
-        step = reduction((window[3] - window[1], window[2] - window[0]), self.size)
-        return aligned(window, step), step
+        return aligned(window, reduction((window[3] - window[1], window[2] - window[0]), self.size))
 
     def _draw(self, height: int, width: int, rng: np.random.Generator) -> Window:
         (small, large), (low, high) = self.scale, (math.log(r) for r in self.ratio)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from osler.imaging.colour import to_channels
-from osler.imaging.decode import EncodedPicture, Step, Window, aligned, reduction
+from osler.imaging.decode import EncodedPicture, Window, aligned, reduction
 from osler.imaging.geometry import clip_boxes, cut_truth, pad_truth, resize_truth, scale_boxes
 from osler.imaging.resize import resize
 from osler.structures.preprocessing import Preprocessing
@@ -38,7 +38,6 @@ class Placement:
 @dataclass(frozen=True, slots=True)
 class _Plan:
     window: Window  # of the picture
-    step: Step
     inner: tuple[int, int]  # height, width of the window in the input
     top: int
     left: int
@@ -51,7 +50,7 @@ class FitTo:
     `stretch` resizes both sides; `crop` resizes the short side to `size / crop_fraction` and takes the middle; `pad`
     (letter-box) resizes the long side and lays the picture in the middle of the mean colour, which standardises to 0.
     Where a JPEG could be decoded at a half or less, the last pixels that fill no whole pixel of the smaller picture are
-    left off, also when it comes decoded: less than half a pixel of the input.
+    left off, also when it comes decoded: less than one pixel of the input.
     """
 
     preprocessing: Preprocessing
@@ -70,7 +69,8 @@ class FitTo:
     def open(self, picture: EncodedPicture, sample: Sample, rng: np.random.Generator | None = None) -> Sample:
         """The same from a file, decoding only what is needed (see `open_sample`)."""
         plan = self._plan(picture.height, picture.width)
-        return self._finish(sample, picture.read(plan.window, plan.step), plan)
+        x1, y1, x2, y2 = plan.window
+        return self._finish(sample, picture.read(plan.window, picture.step((y2 - y1, x2 - x1), plan.inner)), plan)
 
     def place(self, height: int, width: int) -> Placement:
         """Where a picture of that size lies in the input."""
@@ -89,7 +89,7 @@ class FitTo:
             scale = min(tall / height, wide / width)
             inner = min(tall, max(1, round(height * scale))), min(wide, max(1, round(width * scale)))
         step = reduction((window[3] - window[1], window[2] - window[0]), inner)
-        return _Plan(aligned(window, step), step, inner, (tall - inner[0]) // 2, (wide - inner[1]) // 2)
+        return _Plan(aligned(window, step), inner, (tall - inner[0]) // 2, (wide - inner[1]) // 2)
 
     def _finish(self, sample: Sample, pixels: UInt8[np.ndarray, "height width channels"], plan: _Plan) -> Sample:
         tall, wide = self.preprocessing.size

@@ -38,7 +38,9 @@ class ModelSection(Section):
         "auto", description="how a picture gets that size: stretch; short side, then centre crop; letter-box"
     )
     channels: Literal["auto", 1, 3] = Field("auto", description="1: grey, 3: RGB; auto: as the pictures are")
-    mirror: bool = Field(False, description="answer with the mean over the picture and its mirror image, at twice the cost")
+    mirror: bool = Field(
+        False, description="answer with the mean over the picture and its mirror image, at twice the cost"
+    )
     standardise: Literal["auto", "measured", "imagenet", "half"] | Statistics = Field(
         "auto",
         description="mean and spread taken out of each channel: measured on the training pictures; imagenet's; half "

@@ -1,1 +1,1 @@
-
+"""Parts of networks that PyTorch lacks."""

@@ -21,7 +21,7 @@ class Subject:
     data: str
     names: tuple[str, ...]  # of classes, labels or numbers, in the order of the outputs
     counts: Mapping[str, int] = field(default_factory=dict)  # pictures in each split, "train" among them
-    threshold: float = 0.5  # multilabel: the probability from which a label is given
+    threshold: float | Sequence[float] = 0.5  # multilabel: probability from which a label is given; one, or one a label
 
     @property
     def title(self) -> str:

@@ -13,12 +13,14 @@ from jaxtyping import UInt8
 
 from osler.reports.html import Html
 from osler.reports.theme import LIGHT, plain
+from osler.structures.errors import RecipeError
 from osler.structures.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 THUMBNAIL = 280  # pixels of a picture's longer side in the page
+FORMATS = ("png", "svg", "pdf")
 TITLE = 0.36  # inches of the line above a figure that stands alone
 CRISP = 64  # below so many pixels a picture is kept loss-free and enlarged without smoothing
 
@@ -54,20 +56,28 @@ def svg(figure: "Figure", name: str, description: str, *, cut: bool = False) -> 
     )
 
 
-def png(figure: "Figure", *, title: str = "", dots_per_inch: int = 160) -> bytes:
-    """The figure as a PNG on white, with its title above it, since it stands alone."""
+def save_figure(figure: "Figure", path: Path, *, title: str = "", dots_per_inch: int = 160) -> None:
+    """Writes the figure on white, with its title above it since it stands alone; whole or not at all.
+
+    Args:
+        figure: any figure of this floor; it is changed by the title.
+        path: ends in .png, .svg or .pdf.
+        title: none if empty.
+        dots_per_inch: of a PNG.
+
+    Raises:
+        RecipeError: another ending.
+        OSError: the file cannot be written.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise RecipeError(f"A figure is written as .{', .'.join(FORMATS)}; given {path.name!r}.")
     if title:
         entitle(figure, title)
     out = io.BytesIO()
     with quiet_about_glyphs():
-        figure.savefig(out, format="png", dpi=dots_per_inch, facecolor=LIGHT["surface"])
-    return out.getvalue()
-
-
-def save_figure(figure: "Figure", path: Path, *, title: str = "") -> None:
-    """Writes the figure as a PNG, whole or not at all."""
-    data = png(figure, title=title)
-    write_whole(path, lambda file: file.write(data))
+        figure.savefig(out, format=kind, dpi=dots_per_inch, facecolor=LIGHT["surface"])
+    write_whole(path, lambda file: file.write(out.getbuffer()))
 
 
 def entitle(figure: "Figure", title: str) -> None:

@@ -6,6 +6,7 @@
     ├── DataError        (ValueError)    pictures or labels cannot be used as they are
     ├── CheckpointError  (ValueError)    a checkpoint is damaged, unsafe, or belongs to another model
     ├── MissingExtraError (ImportError)  an optional dependency is needed; the message names its extra
+    ├── DiskFullError    (OSError)       a file could not be written; what was there before is whole
     └── TrainingError    (RuntimeError)  a training cannot go on
         └── NotFiniteError               the loss is NaN or infinite; the message says where it came from
 
@@ -36,6 +37,10 @@ class CheckpointError(OslerError, ValueError):
 
 class MissingExtraError(OslerError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class DiskFullError(OslerError, OSError):
+    """A file could not be written because the disk is full; what was there before is whole."""
 
 
 class TrainingError(OslerError, RuntimeError):

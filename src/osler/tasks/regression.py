@@ -111,6 +111,10 @@ class Regression(Task):
         rows = [np.atleast_1d(np.asarray(s.target, dtype=np.float32)) for s in samples]
         return torch.from_numpy(np.stack(rows))
 
+    def raw_targets(self, target: Float[Tensor, "batch numbers"]) -> Float[Tensor, "batch numbers"]:
+        """The numbers standardised."""
+        return (target - self._mean.on(target.device)) / self._std.on(target.device)
+
     def metrics(self, outcome: Outcome) -> dict[str, float]:
         """mae, rmse and r2 in the person's units, means over the numbers, and the losses (standardised)."""
         return self.scores(outcome).values() | outcome.losses
@@ -145,8 +149,7 @@ class Regression(Task):
         return np.sqrt(np.square(errors).mean(axis=1))
 
     def _loss(self, outputs: Raw, target: Float[Tensor, "batch numbers"]) -> Tensor:
-        device = outputs.device
-        scaled = (target - self._mean.on(device)) / self._std.on(device)
+        scaled = self.raw_targets(target)
         return (
             self.objective.own(outputs, scaled)
             if self.objective.name is None

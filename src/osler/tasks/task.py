@@ -99,6 +99,10 @@ class Task(ABC):
     def collate(self, samples: Sequence[Sample]) -> Any:
         """The targets of some samples as the `target` of a Batch."""
 
+    def raw_targets(self, target: Any) -> Any:
+        """The targets of a batch in the terms of the raw outputs: what a network's outputs should be near to."""
+        return target
+
     @abstractmethod
     def metrics(self, outcome: Outcome) -> dict[str, float]:
         """The numbers by which the field judges this task, over a whole split."""

@@ -10,11 +10,12 @@ from safetensors.torch import save
 from torch import nn
 
 from osler.models.registry import create_model
-from osler.structures.errors import CheckpointError
+from osler.structures.errors import CheckpointError, OslerError
+from osler.structures.files import write_whole
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.building import task_from_facts
 from osler.tasks.task import Task
-from osler.training.checkpoint import check_keys, write_or_say
+from osler.training.checkpoint import check_keys
 
 FORMAT = "1"
 
@@ -34,7 +35,7 @@ def save_artefact(artefact: Artefact, path: Path) -> None:
     """Writes an artefact, beside and renamed.
 
     Raises:
-        TrainingError: the disk is full.
+        DiskFullError: the disk is full.
     """
     # Cloned: tied weights share memory, which safetensors refuses.
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in artefact.model.state_dict().items()}
@@ -45,11 +46,11 @@ def save_artefact(artefact: Artefact, path: Path) -> None:
         "facts": artefact.facts,
     }
     content = save(tensors, metadata={"osler": FORMAT, "about": json.dumps(about)})
-    write_or_say(path, lambda file: file.write(content))
+    write_whole(path, lambda file: file.write(content))
 
 
-def load_artefact(path: Path, model: nn.Module | None = None) -> Artefact:
-    """Reads an artefact; the network is made anew from its name and options, or `model` is filled.
+def load_artefact(path: Path, model: nn.Module | None = None, *, task: Task | None = None) -> Artefact:
+    """Reads an artefact; the network is made anew from its name and options, or `model` is filled; the task likewise.
 
     Raises:
         CheckpointError: the file is missing, damaged, not Osler's, or its weights do not fit.
@@ -65,13 +66,21 @@ def load_artefact(path: Path, model: nn.Module | None = None) -> Artefact:
         raise CheckpointError(f"{path} is damaged, or no safetensors file ({error}).") from None
     if metadata.get("osler") != FORMAT:
         raise CheckpointError(f"{path} was not written by Osler: it does not say which network its weights belong to.")
-    about = json.loads(metadata["about"])
-    model = model if model is not None else build_again(about["architecture"], path)
+    try:
+        about = json.loads(metadata["about"])
+        task = task or task_from_facts(about["task"]["name"], about["task"]["facts"])
+        preprocessing = Preprocessing.from_dict(about["preprocessing"])
+        model = model if model is not None else build_again(about["architecture"], path)
+        architecture, facts = about["architecture"], about["facts"]
+    except OslerError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} does not describe its model as Osler does ({type(error).__name__}: {error})."
+        ) from None
     check_keys(model.state_dict(), tensors, str(path))
     model.load_state_dict(tensors)
-    task = task_from_facts(about["task"]["name"], about["task"]["facts"])
-    preprocessing = Preprocessing.from_dict(about["preprocessing"])
-    return Artefact(model.eval(), preprocessing, task, about["architecture"], about["facts"])
+    return Artefact(model.eval(), preprocessing, task, architecture, facts)
 
 
 def build_again(architecture: dict[str, Any], path: Path) -> nn.Module:

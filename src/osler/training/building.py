@@ -50,9 +50,12 @@ class Given:
 
     model: nn.Module | None = None
     loss: Callable[..., Tensor] | None = None
+    task: Task | None = None
 
 
-def build_training(resolved: ResolvedRecipe, source: DataSource, given: Given | None = None) -> tuple[Training, Artefact]:
+def build_training(
+    resolved: ResolvedRecipe, source: DataSource, given: Given | None = None
+) -> tuple[Training, Artefact]:
     """A training at its start, and the artefact that its best weights will fill.
 
     Raises:
@@ -60,10 +63,12 @@ def build_training(resolved: ResolvedRecipe, source: DataSource, given: Given | 
     """
     given = given or Given()
     seed_everything(resolved.recipe.seed)
-    if resolved.recipe.task.name == "auto":
+    if given.task is not None:
+        resolved = resolved.choose("task.name", given.task.name, "a task passed in Python", who="person")
+    elif resolved.recipe.task.name == "auto":
         name = {"class": "classification", "labels": "multilabel", "numbers": "regression"}[source.kind]
         resolved = resolved.choose("task.name", name, f"the data has {_labels_of(source)}")
-    task = build_task(resolved.recipe.task, source, seed=resolved.recipe.seed, loss=given.loss)
+    task = given.task or build_task(resolved.recipe.task, source, seed=resolved.recipe.seed, loss=given.loss)
     resolved = _choose_preprocessing(_choose_from_weights(resolved), source)
     preprocessing = preprocessing_of(resolved.recipe.model, source.names)
     resolved, model, architecture = _make_model(resolved, given.model, task, preprocessing)
@@ -104,7 +109,11 @@ def _choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> Resol
     if section.size == "auto":
         resolved = resolved.choose("model.size", *_input_size(source))
     if section.fit == "auto":
-        fit = ("stretch", "all pictures have one shape") if source.uniform else ("crop", "keeps shapes true; what is outside the centre is cut")
+        fit = (
+            ("stretch", "all pictures have one shape")
+            if source.uniform
+            else ("crop", "keeps shapes true; what is outside the centre is cut")
+        )
         if source.kind == "numbers" and not source.uniform:
             fit = ("pad", "numbers may depend on the whole picture")
         resolved = resolved.choose("model.fit", *fit)
@@ -113,7 +122,10 @@ def _choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> Resol
         measured = Statistics(mean=_rounded(mean), std=_rounded(std))
         who = resolved.origin("model.standardise").who
         resolved = resolved.choose(
-            "model.standardise", measured, "measured on the training pictures", who="person" if who == "person" else "automatic"
+            "model.standardise",
+            measured,
+            "measured on the training pictures",
+            who="person" if who == "person" else "automatic",
         )
     return resolved
 
@@ -180,7 +192,9 @@ def _make_model(
     """The network, and the arguments that make it again."""
     if module is not None:
         kind = type(module).__name__
-        resolved = resolved.choose("model.name", f"{type(module).__module__}:{kind}", "a module passed in Python", who="person")
+        resolved = resolved.choose(
+            "model.name", f"{type(module).__module__}:{kind}", "a module passed in Python", who="person"
+        )
         _check_outputs(module, task, preprocessing)
         return resolved, module, {"name": None, "class": kind}
     if resolved.recipe.model.name == "auto":
@@ -196,7 +210,9 @@ def _make_model(
     smallest = getattr(model, "minimum_size", 1)
     if min(preprocessing.size) < smallest:
         height, width = preprocessing.size
-        raise RecipeError(f"{section.name} cannot see pictures of {height}x{width}: it needs {smallest}x{smallest} or larger (model.size).")
+        raise RecipeError(
+            f"{section.name} cannot see pictures of {height}x{width}: it needs {smallest}x{smallest} or larger (model.size)."
+        )
     _check_outputs(model, task, preprocessing)
     if section.weights != "none":
         _load_weights(model, section.weights)
@@ -224,7 +240,9 @@ def _check_outputs(model: nn.Module, task: Task, preprocessing: Preprocessing) -
         return
     except RuntimeError as error:
         shape = f"{preprocessing.channels}x{preprocessing.size[0]}x{preprocessing.size[1]}"
-        raise RecipeError(f"{type(model).__name__} does not take pictures of {shape}: {str(error).splitlines()[0]}") from None
+        raise RecipeError(
+            f"{type(model).__name__} does not take pictures of {shape}: {str(error).splitlines()[0]}"
+        ) from None
     finally:
         model.train(was_training)
     if isinstance(output, Tensor) and task.outputs and (output.ndim != 2 or output.shape[1] != task.outputs):
@@ -245,7 +263,9 @@ def _load_weights(model: nn.Module, weights: str) -> None:
     model.load_state_dict(found)
 
 
-def _choose_computing(resolved: ResolvedRecipe, source: DataSource, model: nn.Module, preprocessing: Preprocessing) -> ResolvedRecipe:
+def _choose_computing(
+    resolved: ResolvedRecipe, source: DataSource, model: nn.Module, preprocessing: Preprocessing
+) -> ResolvedRecipe:
     """Device, precision, memory format, batch size, workers, and the optimiser's numbers."""
 
     def settle(key: str, choose: Callable[[], tuple[Any, str]]) -> None:
@@ -283,14 +303,20 @@ def _loaders(
         resolved = resolved.choose("data.augment.preset", augmentation.chosen, augmentation.reason)
     size = recipe.train.batch_size
     if size % engine.world:
-        raise TrainingError(f"train.batch_size={size} does not divide among {engine.world} processes. Choose a multiple.")
+        raise TrainingError(
+            f"train.batch_size={size} does not divide among {engine.world} processes. Choose a multiple."
+        )
     order = "balanced" if recipe.data.sampler == "balanced" else "shuffle"
     train = _loader(resolved, source.train, augmentation.sample, task, augmentation.at_least, engine, order)
-    validation = evaluation_loader(resolved, source.validation, task, preprocessing, engine) if len(source.validation) else None
+    validation = (
+        evaluation_loader(resolved, source.validation, task, preprocessing, engine) if len(source.validation) else None
+    )
     return resolved, train, validation, augmentation
 
 
-def evaluation_loader(resolved: ResolvedRecipe, dataset: Any, task: Task, preprocessing: Preprocessing, engine: Engine) -> Loader:
+def evaluation_loader(
+    resolved: ResolvedRecipe, dataset: Any, task: Task, preprocessing: Preprocessing, engine: Engine
+) -> Loader:
     """A loader of every sample once, in order, without augmentation."""
     return _loader(resolved, dataset, [FitTo(preprocessing)], task, preprocessing.size, engine, "sequential")
 
@@ -336,7 +362,7 @@ def _groups(resolved: ResolvedRecipe, task: Task, model: nn.Module, batches: int
     updates = -(-batches // section.accumulate)
     groups = {}
     for name, module in task.groups(model).items():
-        optimizer = build_optimizer(section, module, batch_size=section.batch_size)
+        optimizer = build_optimizer(section, module, batch_size=section.batch_size * section.accumulate)
         schedule = build_schedule(section, optimizer, steps_per_epoch=updates, epochs=section.epochs)
         parameters = [p for p in module.parameters() if p.requires_grad]
         groups[name] = Group(module, optimizer, schedule, parameters)

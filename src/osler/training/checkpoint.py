@@ -1,7 +1,7 @@
 """Checkpoints: the whole state of a training in one file that is always whole, and never runs code when read."""
 
-import errno
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,41 +9,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from osler.structures.errors import CheckpointError, TrainingError
+from osler.structures.errors import CheckpointError
 from osler.structures.files import write_whole
 from osler.training.recipe import ResolvedRecipe
 from osler.training.recipe_file import read_text, recipe_text
 from osler.training.state import Training, restore, state_of
 
 FORMAT = 1
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def save_checkpoint(training: Training, path: Path, *, names: Sequence[str] = ()) -> None:
     """Writes the state of a training to `path`, beside and renamed; `names` are those of the outputs.
 
     Raises:
-        TrainingError: the disk is full; the checkpoint that was there before is whole.
+        DiskFullError: the disk is full; the checkpoint that was there before is whole.
     """
-    state = {"format": FORMAT, "recipe": recipe_text(training.recipe), "names": list(names), "state": state_of(training)}
-    write_or_say(path, lambda file: torch.save(state, file))
-
-
-def write_or_say(path: Path, write: Any) -> None:
-    """`write_whole`, with a full disk as a sentence.
-
-    Raises:
-        TrainingError: the file cannot be written; what was there before is whole.
-    """
-    try:
-        write_whole(path, write)
-    except (OSError, RuntimeError) as error:  # torch reports a short write as a RuntimeError of its own
-        full = getattr(error, "errno", None) in DISK_FULL or "file write failed" in str(error) or "No space" in str(error)
-        if not full and isinstance(error, RuntimeError):
-            raise
-        why = "the disk is full" if full else str(error)
-        kept = f" The one before it is whole: {path}." if path.exists() else ""
-        raise TrainingError(f"{path.name} could not be written: {why}.{kept} Make room, then go on with --resume.") from None
+    state = {
+        "format": FORMAT,
+        "recipe": recipe_text(training.recipe),
+        "names": list(names),
+        "state": state_of(training),
+    }
+    write_whole(path, lambda file: torch.save(state, file))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -53,9 +40,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: it is missing, truncated, holds something other than plain values and tensors, or is none of ours.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch warns of foreign files before it refuses them
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"There is no checkpoint at {path}: the run was stopped before its first. Start it anew.") from None
+        raise CheckpointError(
+            f"There is no checkpoint at {path}: the run was stopped before its first. Start it anew."
+        ) from None
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{path} holds more than tensors and plain values, perhaps code. It was not read: only weights_only files are."

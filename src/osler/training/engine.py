@@ -58,7 +58,10 @@ def choose_precision(device: str, multiply_adds: int) -> tuple[str, str]:
         return "float32", "this processor has no bfloat16"
     if multiply_adds < WORTH_BFLOAT16:
         return "float32", f"{multiply_adds / 1e6:.1f} M multiply-adds a picture are too few for bfloat16 to pay"
-    return "bfloat16", f"this processor computes it natively, and {multiply_adds / 1e6:.0f} M multiply-adds a picture are worth it"
+    return (
+        "bfloat16",
+        f"this processor computes it natively, and {multiply_adds / 1e6:.0f} M multiply-adds a picture are worth it",
+    )
 
 
 def choose_memory_format(model: nn.Module) -> tuple[str, str]:

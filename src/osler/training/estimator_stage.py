@@ -1,6 +1,5 @@
 """A stage that has no gradient: a scikit-learn estimator fitted on the features of the network that an earlier stage trained."""
 
-
 import numpy as np
 import torch
 from torch import nn
@@ -17,7 +16,9 @@ from osler.training.run_folder import RunFolder
 from osler.training.state import Training
 
 
-def fit_estimator(training: Training, *, kind: TargetKind, preprocessing: Preprocessing, folder: RunFolder) -> EstimatorHead:
+def fit_estimator(
+    training: Training, *, kind: TargetKind, preprocessing: Preprocessing, folder: RunFolder
+) -> EstimatorHead:
     """Fits the recipe's estimator on the training pictures, without augmentation, and saves it into the run.
 
     The network's weights do not change. Returns the network with the estimator in the place of its last layer.
@@ -43,14 +44,12 @@ def fit_estimator(training: Training, *, kind: TargetKind, preprocessing: Prepro
 
 
 def features_of(training: Training, model: nn.Module, loader: Loader) -> tuple[np.ndarray, np.ndarray]:
-    """What comes to the network's last layer for every picture, and the targets as the task trains on them."""
+    """What comes to the network's last layer for every picture, and the targets in the terms of raw outputs."""
     features, targets = [], []
     with torch.inference_mode():
         for batch in loader.epoch(0):
             batch = training.prepare(batch)
             with training.engine.autocast():
                 features.append(penultimate(model, batch.images).float().cpu().numpy())
-            targets.append(np.asarray(batch.target.cpu()))
+            targets.append(training.task.raw_targets(batch.target).cpu().numpy())
     return np.concatenate(features), np.concatenate(targets)
-
-

@@ -50,6 +50,7 @@ def fit(training: Training, observers: Observers) -> None:
 
 def _epoch(training: Training, observers: Observers) -> None:
     """The rest of the current epoch; again from where it stood, with half the batch, when memory runs out."""
+    training.model.train()
     while True:
         try:
             for window in _windows(training):
@@ -83,7 +84,6 @@ def _update(training: Training, window: list[Batch], observers: Observers) -> No
     engine = training.engine
     batches = [_augmented(training, batch, training.position.batch + i) for i, batch in enumerate(window)]
     samples = sum(map(len, batches))
-    training.model.train()
     sums: dict[str, Tensor] = {}
     for steps in zip(*(training.task.steps(training.model, b) for b in batches), strict=True):
         group = training.groups[steps[0].group]
@@ -97,13 +97,13 @@ def _update(training: Training, window: list[Batch], observers: Observers) -> No
                 with engine.autocast():
                     losses = step.losses()
                 _add(now, losses, len(batch) / samples)
-                loss = sum(losses.values()) if len(losses) > 1 else next(iter(losses.values()))
+                loss = _total(losses)
                 _check_finite(training, step, loss)
                 engine.backward(loss if len(batch) == samples else loss * (len(batch) / samples))
             _finish_gradients(training, group)
             if not seen:
                 seen.update(now)
-            return sum(now.values())  # type: ignore[return-value]
+            return _total(now)
 
         with _only(training, group):
             group.schedule.step(training.position.update)
@@ -117,6 +117,12 @@ def _update(training: Training, window: list[Batch], observers: Observers) -> No
             soft_threshold(group.optimizer, training.recipe.recipe.train.l1)
         sums.update(seen)
     _count(training, len(window), samples, sums, observers)
+
+
+def _total(losses: dict[str, Tensor]) -> Tensor:
+    """The sum of named losses: what is minimised."""
+    first, *others = losses.values()
+    return sum(others, first)
 
 
 def _add(sums: dict[str, Tensor], losses: dict[str, Tensor], share: float) -> None:
@@ -221,7 +227,15 @@ def _finish_epoch(training: Training, observers: Observers, seconds: float) -> N
     position.epoch, position.batch, position.samples, position.loss_sums = position.epoch + 1, 0, 0, {}
     better = training.judge(scores, train)
     epoch = Epoch(
-        position.epoch, position.update, train, scores, training.lr, seconds, time.perf_counter() - started, samples, better
+        position.epoch,
+        position.update,
+        train,
+        scores,
+        training.lr,
+        seconds,
+        time.perf_counter() - started,
+        samples,
+        better,
     )
     for observer in observers:
         observer.epoch_ended(training, epoch)

@@ -38,7 +38,13 @@ class ProgressBar(Observer):
         self.total = -(-len(training.train_loader) // section.accumulate)
         self.width = len(str(section.epochs))
         if self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(None), TaskProgressColumn(), _Speed(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(None),
+                TaskProgressColumn(),
+                _Speed(),
+                TimeRemainingColumn(),
+            )
             self.bar = Progress(*columns, console=self.console, auto_refresh=False, transient=True)
             self.bar.start()
             done = training.position.epoch * self.total + training.position.batch // section.accumulate

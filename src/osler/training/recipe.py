@@ -23,7 +23,9 @@ class Recipe(Section):
     model: ModelSection = Field(ModelSection(), description="which network, and how pictures enter it")
     task: TaskSection = Field(TaskSection(), description="what the network is for")
     train: TrainSection = Field(TrainSection(), description="how it is fitted")
-    estimator: EstimatorSection = Field(EstimatorSection(), description="a scikit-learn estimator fitted on the network's features")
+    estimator: EstimatorSection = Field(
+        EstimatorSection(), description="a scikit-learn estimator fitted on the network's features"
+    )
     seed: int = Field(0, description="of all randomness: initial weights, order, augmentation, dropout")
 
 

@@ -34,7 +34,9 @@ def _leaves(section: type[BaseModel], prefix: str = "") -> dict[str, Any]:
 DECLARED = _leaves(Recipe)
 KEYS = tuple(DECLARED)
 SECTIONS = frozenset(k.rsplit(".", 1)[0] for k in KEYS if "." in k)
-FREE = tuple(k for k, info in DECLARED.items() if get_origin(info.annotation) is dict)  # whose keys are their owner's to know
+FREE = tuple(
+    k for k, info in DECLARED.items() if get_origin(info.annotation) is dict
+)  # whose keys are their owner's to know
 
 
 def full_key(key: str, where: str) -> str:
@@ -266,7 +268,9 @@ def _take_origins(node: yaml.Node, where: str) -> dict[str, Origin] | None:
         return {key: _origin(*row) for key, row in (yaml_dialect.value_of(taken[0]) or {}).items()}
     except (yaml.YAMLError, TypeError, ValueError, AttributeError):
         line = taken[0].start_mark.line + 1
-        raise RecipeError(f"{where}:{line}: set_by is Osler's own record. Leave it as it was, or remove it whole.") from None
+        raise RecipeError(
+            f"{where}:{line}: set_by is Osler's own record. Leave it as it was, or remove it whole."
+        ) from None
 
 
 def _origin(who: Who, reason: str = "") -> Origin:

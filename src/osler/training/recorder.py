@@ -19,7 +19,9 @@ TIMINGS = ("seconds", "validation_seconds", "images_per_second")
 
 def epoch_row(epoch: Epoch) -> dict[str, float]:
     """An epoch as dotted names and numbers."""
-    row = {f"train.{n}": v for n, v in epoch.train.items()} | {f"validation.{n}": v for n, v in epoch.validation.items()}
+    row = {f"train.{n}": v for n, v in epoch.train.items()} | {
+        f"validation.{n}": v for n, v in epoch.validation.items()
+    }
     row |= {"lr": epoch.lr, "updates": epoch.update, "best": float(epoch.best)}
     speed = epoch.samples / epoch.seconds if epoch.seconds else 0.0
     return row | dict(zip(TIMINGS, (epoch.seconds, epoch.validation_seconds, speed), strict=True))
@@ -90,5 +92,7 @@ def epochs_csv(rows: list[dict[str, float]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({n: int(v) if float(v).is_integer() and n in ("epoch", "updates") else v for n, v in r.items()} for r in rows)
+    writer.writerows(
+        {n: int(v) if float(v).is_integer() and n in ("epoch", "updates") else v for n, v in r.items()} for r in rows
+    )
     return text.getvalue()

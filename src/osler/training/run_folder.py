@@ -1,6 +1,9 @@
 """A Run's folder: recipe.yaml, run.db, checkpoints/, figures/, report.html."""
 
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,12 +61,17 @@ class RunFolder:
         """A new folder: `path`, which must not hold a run yet, or the next free number of `name` under runs/.
 
         Raises:
-            NoRunError: `path` holds a run already.
+            NoRunError: `path` holds a run already, or nothing can be written there.
         """
         if path is not None:
             if (path / "recipe.yaml").exists() or (path / "run.db").exists():
-                raise NoRunError(f"{path} holds a run already. Resume it with --resume {path}, or choose another --out.")
-            path.mkdir(parents=True, exist_ok=True)
+                raise NoRunError(
+                    f"{path} holds a run already. Resume it with --resume {path}, or choose another --out."
+                )
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise NoRunError(f"No run can be written at {path}: {error.strerror or error}.") from None
             return cls(path)
         stem = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
         for number in range(1, 1_000_000):
@@ -72,8 +80,34 @@ class RunFolder:
                 free.mkdir(parents=True)
             except FileExistsError:
                 continue
+            except OSError as error:
+                place = free.parent.absolute()
+                raise NoRunError(
+                    f"No run can be written under {place}: {error.strerror or error}. Use --out."
+                ) from None
             return cls(free)
         raise NoRunError("There are a million runs under runs/ already.")
+
+    @contextmanager
+    def removed_unless_begun(self) -> Iterator[None]:
+        """Where what is done within fails before the first checkpoint, the run is taken away: nothing could go on from it."""
+        try:
+            yield
+        except BaseException:
+            if not self.last.exists() and not self.best.exists():
+                self._remove()
+            raise
+
+    def _remove(self) -> None:
+        """Removes what a run writes. Other files, and a folder that holds any, stay."""
+        for place in (self.path / "checkpoints", self.path / "tensorboard"):
+            shutil.rmtree(place, ignore_errors=True)
+        for name in ("recipe.yaml", "run.db", "run.db-wal", "run.db-shm", "metrics.csv"):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that is not empty is somebody's
+            self.path.rmdir()
+            if self.path.parent == Path("runs"):
+                self.path.parent.rmdir()
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunFolder":

@@ -144,7 +144,9 @@ class Training:
 
     def _monitored(self, scores: dict[str, float]) -> float:
         if self.monitor not in scores:
-            raise RecipeError(f"train.monitor={self.monitor} is no metric of {self.task.name}. Its metrics: {', '.join(scores)}.")
+            raise RecipeError(
+                f"train.monitor={self.monitor} is no metric of {self.task.name}. Its metrics: {', '.join(scores)}."
+            )
         return scores[self.monitor]
 
     @property
@@ -182,7 +184,8 @@ class Training:
 
     def prepare(self, batch: Batch) -> Batch:
         """A batch on the device, as the network takes it."""
-        batch = batch.to(self.engine.device)
+        if self.engine.device.type != "cpu":
+            batch = batch.to(self.engine.device)
         return Batch(self.standardise(batch.images), batch.target, batch.indices)
 
     def trainable(self) -> Iterable[nn.Parameter]:

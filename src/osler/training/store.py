@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from osler.structures.errors import TrainingError
+from osler.structures.files import disk_full, disk_is_full
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS updates (number INTEGER, name TEXT, value REAL, PRIMARY KEY (number, name)) WITHOUT ROWID;
@@ -34,6 +35,8 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
+            if "full" in str(error) or disk_is_full(error, self.path.parent):
+                raise disk_full(self.path) from None
             raise TrainingError(f"The run's store {self.path} cannot be written or read: {error}.") from None
 
     def add_updates(self, first: int, columns: Mapping[str, Iterable[float]]) -> None:
@@ -81,7 +84,9 @@ class Store:
     def updates(self, name: str) -> tuple[list[int], list[float]]:
         """Numbers and values of the updates that recorded `name`."""
         with self._sentences():
-            rows = self._db.execute("SELECT number, value FROM updates WHERE name = ? ORDER BY number", (name,)).fetchall()
+            rows = self._db.execute(
+                "SELECT number, value FROM updates WHERE name = ? ORDER BY number", (name,)
+            ).fetchall()
         return [r[0] for r in rows], [r[1] for r in rows]
 
     def update_names(self) -> list[str]:

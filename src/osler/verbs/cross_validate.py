@@ -50,6 +50,11 @@ def cross_validate(
     validations = [run.facts()["validation"] for run in runs]
     means = {name: mean(v[name] for v in validations) for name in validations[0]}
     spreads = {name: stdev([v[name] for v in validations]) if folds > 1 else math.nan for name in means}
-    write_text(parent / "folds.json", json.dumps({"folds": validations, "mean": means, "std": spreads}, indent=2) + "\n")
-    console.print(f"\n[bold green]{folds} folds[/]  " + "  ".join(f"{n} {means[n]:.4f} ± {spreads[n]:.4f}" for n in means), soft_wrap=True)
+    write_text(
+        parent / "folds.json", json.dumps({"folds": validations, "mean": means, "std": spreads}, indent=2) + "\n"
+    )
+    console.print(
+        f"\n[bold green]{folds} folds[/]  " + "  ".join(f"{n} {means[n]:.4f} ± {spreads[n]:.4f}" for n in means),
+        soft_wrap=True,
+    )
     return CrossValidation(tuple(runs), means, spreads, parent)

@@ -9,6 +9,7 @@ from torch import nn
 from osler.data.joining import joined
 from osler.data.loader import Loader
 from osler.data.opening import open_data
+from osler.data.person import from_person
 from osler.data.source import DataSource
 from osler.imaging.fit import FitTo
 from osler.imaging.transform import Compose
@@ -20,7 +21,8 @@ from osler.training.evaluation import evaluate as answer_all
 from osler.training.recipe import with_value
 from osler.training.recipe_file import read_recipe
 from osler.training.run_folder import RunFolder
-from osler.verbs.loading import answering_engine, load_trained
+from osler.verbs.loading import PROBLEMS, answering_engine, load_trained
+from osler.verbs.preparing import PASSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def evaluate(
 
     Args:
         run: a run's folder, or a .safetensors file that Osler wrote.
-        data: a folder, CSV file or known set; None: the run's own data.
+        data: a folder, CSV file or known set, or your own data as `osler.train` takes it; None: the run's own data.
         split: which part: "train", "validation", "test", or "all" pictures of the data as one. "auto": for the run's own data the
             test set where there is one, else the validation set; for other data its test set where it has one, else all of it.
         model: the module to fill, where the run was trained on one passed in Python.
@@ -90,10 +92,14 @@ def _open(run: str | Path, data: Any, values: dict[str, Any], artefact: Artefact
     if data is None:
         if recipe is None:
             raise DataError("A weights file does not say which data it was trained on. Name some: data=FOLDER.")
+        if recipe.data.path == PASSED:
+            raise DataError("This run's data was passed in Python. Name some: evaluate(run, data=...).")
         return open_data(recipe.data, recipe.seed), True
-    section = read_recipe(values={"data.path": str(data), **{f"data.{k}": v for k, v in values.items()}}).recipe.data
-    whole = with_value(with_value(section, ["validation"], 0.0), ["test"], 0.0)
-    return open_data(whole, 0, names=names), False
+    whole = {"data.validation": 0.0, "data.test": 0.0, "data.labels": PROBLEMS[artefact.task.name]}
+    section = read_recipe(values=whole | {f"data.{k}": v for k, v in values.items()}).recipe.data
+    if isinstance(data, (str, Path)):
+        return open_data(with_value(section, ["path"], str(data)), 0, names=names), False
+    return from_person(data, section, 0, names=names), False
 
 
 def _split(source: DataSource, split: str, own: bool) -> tuple[Any, str]:
@@ -104,5 +110,7 @@ def _split(source: DataSource, split: str, own: bool) -> tuple[Any, str]:
         return joined(parts), "all"
     dataset = {"train": source.train, "validation": source.validation, "test": source.test}.get(split)
     if dataset is None or not len(dataset):
-        raise DataError(f"{source.name} has no {split} set. Use split=train, validation, test (where there is one) or all.")
+        raise DataError(
+            f"{source.name} has no {split} set. Use split=train, validation, test (where there is one) or all."
+        )
     return dataset, split

@@ -47,7 +47,7 @@ def finish(prepared: Prepared, folder: RunFolder, seconds: float) -> dict[str, f
     The network of `prepared` ends with its best weights. The answers are computed in float32, as `osler predict` computes them.
     """
     if folder.best.exists():
-        load_artefact(folder.best, prepared.training.model)
+        load_artefact(folder.best, prepared.training.model, task=prepared.training.task)
     store = folder.store()
     try:
         began = time.perf_counter()
@@ -154,16 +154,22 @@ def _sureness(prediction: Any) -> float:
 
 
 def _answer_picture(prepared: Prepared, found: Answered, row: int) -> Picture | None:
-    """The picture with its answer and its truth drawn on it; None when it cannot be read."""
+    """The picture as the network sees it, with the truth and the answer in words; None when it cannot be read."""
     index = int(found.outcome.indices[row])
     try:
         sample = found.dataset[index]
     except UnreadableError:
         return None
     fitted = FitTo(prepared.artefact.preprocessing)(sample, np.random.default_rng(0))
-    prediction, target = found.outcome.predictions[row], found.outcome.targets[row]
-    drawn = prepared.training.task.draw(fitted.image, prediction, target)
-    return Picture(drawn, caption=Path(sample.path).name if sample.path else f"picture {index}")
+    task, names = prepared.training.task, prepared.source.names
+    prediction = found.outcome.predictions[row]
+    said = task.describe(prediction)
+    return Picture(
+        fitted.image if fitted.image.shape[2] == 3 else fitted.image.repeat(3, axis=2),
+        true=caption(found.outcome.targets[row], names, task.name),
+        predicted=str(said["class"]) if "class" in said else words_of(said),
+        probability=said.get("probability"),
+    )
 
 
 def _batch_pictures(prepared: Prepared) -> list[Picture]:
@@ -179,7 +185,10 @@ def _batch_pictures(prepared: Prepared) -> list[Picture]:
     images = unstandardised(batch, prepared.artefact.preprocessing)
     targets = batch.target.cpu().numpy() if hasattr(batch.target, "cpu") else batch.target
     names = prepared.source.names
-    return [Picture(image, caption=caption(target, names, training)) for image, target in zip(images, targets[:SHOWN_OF_BATCH], strict=False)]
+    return [
+        Picture(image, caption=caption(target, names, training.task.name))
+        for image, target in zip(images, targets[:SHOWN_OF_BATCH], strict=False)
+    ]
 
 
 def unstandardised(batch: Batch, preprocessing: Preprocessing) -> np.ndarray:
@@ -190,14 +199,24 @@ def unstandardised(batch: Batch, preprocessing: Preprocessing) -> np.ndarray:
     return images.repeat(3, axis=3) if images.shape[3] == 1 else images
 
 
-def caption(target: Any, names: Sequence[str], training: Any) -> str:
-    """A training target in words: a class, the shares of a mixture, several labels, or numbers."""
+def caption(target: Any, names: Sequence[str], task: str) -> str:
+    """A target in words: a class, the shares of a mixture, several labels, or numbers; nothing for other tasks."""
+    if task == "regression":
+        return ", ".join(f"{n} {v:.3g}" for n, v in zip(names, np.atleast_1d(np.asarray(target)), strict=False))
+    if task not in ("classification", "multilabel"):
+        return ""
     values = np.asarray(target)
-    if training.task.name == "regression":
-        return ", ".join(f"{n} {v:.3g}" for n, v in zip(names, np.atleast_1d(values), strict=False))
     if values.ndim == 0:
         return names[int(values)]
     held = [(names[i], float(v)) for i, v in enumerate(values) if v > 0.005]
-    if training.task.name == "multilabel":
+    if task == "multilabel":
         return ", ".join(n if v > 0.995 else f"{n} {v:.0%}" for n, v in held) or "none"
     return " + ".join(n if v > 0.995 else f"{v:.0%} {n}" for n, v in sorted(held, key=lambda h: -h[1])[:3])
+
+
+def words_of(said: dict[str, Any]) -> str:
+    """A described prediction in one line."""
+    values = next((v for v in said.values() if isinstance(v, (list, tuple, dict))), said)
+    if isinstance(values, dict):
+        return ", ".join(f"{n} {v:.3g}" if isinstance(v, float) else f"{n} {v}" for n, v in values.items())
+    return ", ".join(map(str, values)) or "none"

@@ -82,7 +82,9 @@ class Answers(Sequence[Answer]):
 
     def drawn(self, answer: Answer) -> UInt8[np.ndarray, "height width 3"]:
         """A picture with its answer on it."""
-        drawn: UInt8[np.ndarray, "height width 3"] = self.task.draw(read_image(answer.path, channels=3), answer.prediction)
+        drawn: UInt8[np.ndarray, "height width 3"] = self.task.draw(
+            read_image(answer.path, channels=3), answer.prediction
+        )
         return drawn
 
     def _json(self) -> str:
@@ -90,7 +92,10 @@ class Answers(Sequence[Answer]):
         return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
     def _csv(self) -> str:
-        rows = [{k: json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v for k, v in r.items()} for r in self.rows()]
+        rows = [
+            {k: json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v for k, v in r.items()}
+            for r in self.rows()
+        ]
         text = io.StringIO()
         names = list(dict.fromkeys(k for row in rows for k in row)) or ["path"]
         writer = csv.DictWriter(text, names, lineterminator="\n")

@@ -7,10 +7,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from osler.classic.estimators import build_estimator
+from osler.classic.head import require_skops
 from osler.data.opening import open_data
 from osler.data.person import from_person
 from osler.data.source import DataSource
+from osler.models.head import find_head
 from osler.structures.errors import RecipeError
+from osler.structures.person_code import is_file_spec
+from osler.tasks.task import Task
 from osler.training.artefact import Artefact
 from osler.training.building import Given, build_training
 from osler.training.recipe import ResolvedRecipe, with_value
@@ -39,13 +44,15 @@ class Wishes:
     data: Any = None
     model: str | nn.Module | None = None
     loss: str | Callable[..., Tensor] | None = None
+    task: str | Task | None = None
     kept: ResolvedRecipe | None = None  # a checkpoint's recipe, in the place of all that could be said
 
     @property
     def given(self) -> Given:
-        """The module and the loss, where they were passed as such."""
+        """The module, the loss and the task, where they were passed as such."""
         model = self.model if isinstance(self.model, nn.Module) else None
-        return Given(model, self.loss if callable(self.loss) else None)
+        loss = self.loss if callable(self.loss) else None
+        return Given(model, loss, self.task if isinstance(self.task, Task) else None)
 
     def resolved(self) -> ResolvedRecipe:
         """The recipe with every value that was said."""
@@ -56,7 +63,7 @@ class Wishes:
             said["data.path"] = str(self.data)
         elif self.data is not None:
             said["data.path"] = PASSED
-        for key, value in (("model.name", self.model), ("task.loss", self.loss)):
+        for key, value in (("model.name", self.model), ("task.loss", self.loss), ("task.name", self.task)):
             if isinstance(value, str):
                 said[key] = value
         return with_absolute_paths(read_recipe(self.recipe, self.overrides, said))
@@ -73,19 +80,23 @@ class Wishes:
         if self.data is not None and not isinstance(self.data, (str, Path)):
             return from_person(self.data, recipe.data, recipe.seed)
         if recipe.data.path == PASSED:
-            raise RecipeError("This run's data was passed in Python: pass it again as osler.train(resume=..., data=...).")
+            raise RecipeError(
+                "This run's data was passed in Python: pass it again as osler.train(resume=..., data=...)."
+            )
         return open_data(recipe.data, recipe.seed)
 
 
 def with_absolute_paths(resolved: ResolvedRecipe) -> ResolvedRecipe:
     """The recipe with paths that do not depend on the folder one stands in: a run may be resumed from another."""
     recipe = resolved.recipe
-    path = Path(recipe.data.path).expanduser()
-    if path.exists():
-        recipe = with_value(recipe, ["data", "path"], str(path.resolve()))
-    file, colon, name = recipe.model.name.rpartition(":")
-    if colon and Path(file).expanduser().is_file():
-        recipe = with_value(recipe, ["model", "name"], f"{Path(file).expanduser().resolve()}:{name}")
+    for key in ("data.path", "model.weights"):
+        path = Path(resolved.value(key)).expanduser()
+        if path.exists() and resolved.value(key) != "none":
+            recipe = with_value(recipe, key.split("."), str(path.resolve()))
+    for key in ("model.name", "task.loss"):
+        file, _, name = resolved.value(key).rpartition(":")
+        if is_file_spec(resolved.value(key)) and Path(file).expanduser().is_file():
+            recipe = with_value(recipe, key.split("."), f"{Path(file).expanduser().resolve()}:{name}")
     return ResolvedRecipe(recipe, resolved.origins)
 
 
@@ -100,4 +111,14 @@ def prepare(wishes: Wishes, change: Callable[[DataSource], DataSource] | None = 
     source = wishes.source(resolved)
     source = change(source) if change else source
     training, artefact = build_training(resolved, source, wishes.given)
+    _refuse_impossible_estimator(training, source)
     return Prepared(training, artefact, source)
+
+
+def _refuse_impossible_estimator(training: Training, source: DataSource) -> None:
+    """What would go wrong after the network's training is said before it."""
+    section, seed = training.recipe.recipe.estimator, training.recipe.recipe.seed
+    if section.name != "none":
+        build_estimator(section.name, source.kind, dict(section.options), seed)
+        find_head(training.model)
+        require_skops()

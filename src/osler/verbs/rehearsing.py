@@ -43,7 +43,9 @@ def try_run(wishes: Wishes) -> Rehearsal:
             fit(prepared.training, watchers)
         facts = finish(prepared, folder, time.perf_counter() - began)
     test = ("test",) if prepared.source.test is not None and len(prepared.source.test) else ()
-    return Rehearsal(time.perf_counter() - began, facts, ("data", "training", "validation", "checkpoint", *test, "report"))
+    return Rehearsal(
+        time.perf_counter() - began, facts, ("data", "training", "validation", "checkpoint", *test, "report")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def overfit(wishes: Wishes, samples: int) -> Overfit:
     prepared = prepare(_with(wishes, plain), lambda source: same_for_both(source, samples))
     training = prepared.training
     per_epoch = -(-len(training.train_loader) // training.recipe.recipe.train.accumulate)
-    training.recipe = training.recipe.choose("train.epochs", -(-UPDATES_TO_LEARN // per_epoch), "enough to learn a few samples")
+    training.recipe = training.recipe.choose(
+        "train.epochs", -(-UPDATES_TO_LEARN // per_epoch), "enough to learn a few samples"
+    )
     watcher = _UntilLearned()
     fit(training, [watcher])
     return _judged(prepared, watcher)
@@ -120,9 +124,7 @@ def _judged(prepared: Prepared, watcher: _UntilLearned) -> Overfit:
     if learned:
         verdict = f"It learned {count} samples by heart in {updates} updates: data, loss and gradients work together."
     elif last > 0.9 * first:
-        verdict = (
-            f"It learned nothing in {updates} updates (loss {first:.3g} to {last:.3g}). Look at the labels, the loss and the learning rate."
-        )
+        verdict = f"It learned nothing in {updates} updates (loss {first:.3g} to {last:.3g}). Look at the labels, the loss and the learning rate."
     else:
         verdict = f"It learns, but {updates} updates were not enough (loss {first:.3g} to {last:.3g}). Try a higher learning rate."
     return Overfit(learned, count, updates, first, last, watcher.score, training.task.monitor, verdict)

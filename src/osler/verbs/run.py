@@ -82,5 +82,3 @@ class Run:
     def __repr__(self) -> str:
         numbers = ", ".join(f"{n}={v:.4f}" for n, v in list(self.metrics.items())[:3])
         return f"Run({str(self.path)!r}{', ' + numbers if numbers else ''})"
-
-

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from osler.structures.errors import CheckpointError, RecipeError
+from osler.tasks.task import Task
 from osler.training.checkpoint import read_checkpoint, recipe_of, resume
 from osler.training.estimator_stage import fit_estimator
 from osler.training.interruption import stops_in_order
@@ -35,6 +36,7 @@ def train(
     data: Any = None,
     model: str | nn.Module | None = None,
     loss: str | Callable[..., Tensor] | None = None,
+    task: str | Task | None = None,
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
     observers: Sequence[Observer] = (),
@@ -49,6 +51,7 @@ def train(
             and its label.
         model: a network by name, `my_net.py:Net`, or a module.
         loss: a loss by name, `my_loss.py:loss`, or a function of outputs and targets.
+        task: classification, multilabel, regression, or a `Task` of one's own; None: by the labels that the data has.
         out: the run's folder; None: the next free one under runs/.
         overrides: `key=value` words as on the command line.
         observers: further watchers of the loop.
@@ -62,7 +65,7 @@ def train(
         OslerError: something a person can put right; the message says what and how.
     """
     began = time.perf_counter()
-    prepared = prepare(Wishes(recipe, overrides, values, data, model, loss))
+    prepared = prepare(Wishes(recipe, overrides, values, data, model, loss, task))
     training = prepared.training
     folder = new_folder(prepared, out)
     console = console_for(quiet or not training.engine.leads)
@@ -78,6 +81,7 @@ def resume_run(
     data: Any = None,
     model: nn.Module | None = None,
     loss: Callable[..., Tensor] | None = None,
+    task: Task | None = None,
     overrides: Sequence[str] = (),
     observers: Sequence[Observer] = (),
     quiet: bool = False,
@@ -89,6 +93,7 @@ def resume_run(
         data: as for `train`, where the run's data was passed in Python.
         model: as for `train`, where the run's network was passed in Python.
         loss: as for `train`, where the run's loss was passed in Python.
+        task: as for `train`, where the run's task was passed in Python.
         overrides: words such as `train.epochs=30`; what a run computes stays as it is.
         observers: further watchers of the loop.
         quiet: print nothing.
@@ -102,7 +107,7 @@ def resume_run(
     folder = RunFolder.existing(run)
     content = read_checkpoint(folder.last)
     kept = _changed(recipe_of(content, folder.last), overrides)
-    prepared = prepare(Wishes(data=data, model=model, loss=loss, kept=kept))
+    prepared = prepare(Wishes(data=data, model=model, loss=loss, task=task, kept=kept))
     _check_classes(prepared, content)
     resume(prepared.training, content)
     training = prepared.training
@@ -150,23 +155,21 @@ def new_folder(prepared: Prepared, out: str | Path | None) -> RunFolder:
 
 
 @contextmanager
-def watched(prepared: Prepared, folder: RunFolder, observers: Sequence[Observer], console: Any) -> Iterator[list[Observer]]:
+def watched(
+    prepared: Prepared, folder: RunFolder, observers: Sequence[Observer], console: Any
+) -> Iterator[list[Observer]]:
     """The observers of a run; only the first process writes and prints."""
     if not prepared.training.engine.leads:
         yield list(observers)
         return
     log = prepared.training.recipe.recipe.train.log
-    store = folder.store()
-    watchers: list[Observer] = [Recorder(store)]
-    if "csv" in log:
-        watchers.append(CsvLog(store, folder.path / "metrics.csv"))
-    if "tensorboard" in log:
-        watchers.append(TensorBoardLog(folder.path / "tensorboard"))
-    watchers += [Checkpointer(folder, prepared.artefact), ProgressBar(console), *observers]
-    try:
-        yield watchers
-    finally:
-        store.close()
+    with folder.removed_unless_begun(), closing(folder.store()) as store:
+        watchers: list[Observer] = [Recorder(store)]
+        if "csv" in log:
+            watchers.append(CsvLog(store, folder.path / "metrics.csv"))
+        if "tensorboard" in log:
+            watchers.append(TensorBoardLog(folder.path / "tensorboard"))
+        yield [*watchers, Checkpointer(folder, prepared.artefact), ProgressBar(console), *observers]
 
 
 def end(prepared: Prepared, folder: RunFolder, console: Any, seconds: float) -> Run:

@@ -16,22 +16,16 @@ LISTED = 100  # pictures left out that are named one by one
 
 def timing(content: ReportContent) -> Section | None:
     """How long it took, and how fast it went."""
-    speeds = series(content.history, "images_per_second")[1]
-    seconds = series(content.history, "seconds")[1]
     pairs: list[tuple[str, object]] = [(sentence_case(k), say(k, v)) for k, v in content.timing.items()]
+    seconds = series(content.history, "seconds")[1]
     if len(seconds):
-        pairs = [
-            ("All epochs", duration(float(seconds.sum()))),
-            ("An epoch, on average", duration(float(seconds.mean()))),
-            *pairs,
-        ]
-    if len(speeds):
-        pairs.append(("Training speed, on average", f"{number(round(float(speeds.mean()), 1))} pictures/s"))
-    drawings = (
-        [Drawing("speed", speed_curve(content.history), "Speed", "Pictures through training each second.")]
-        if len(speeds) > 1
-        else []
-    )
+        pairs.append(("An epoch, on average", duration(float(seconds.mean()))))
+    drawings = []
+    if len(series(content.history, "images_per_second")[1]) > 1:
+        figure = speed_curve(content.history)
+        drawings.append(
+            Drawing("speed", figure, "Speed", "Training pictures that pass through the network each second.")
+        )
     if not pairs:
         return None
     lede = "Where the time went. A first epoch that is slower than the others warmed up caches and kernels."

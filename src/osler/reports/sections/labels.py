@@ -27,8 +27,8 @@ def per_label(content: ReportContent) -> Section | None:
     rows: list[list[object]] = [
         [r.name, f"{r.support:,}", bar(r.average_precision), bar(r.precision), bar(r.recall), bar(r.f1)] for r in found
     ]
-    threshold = content.subject.threshold
-    held = f"a probability of {threshold:g} or more" if isinstance(threshold, float) else "each label's threshold"
+    one = len(set(scores.thresholds.tolist())) == 1
+    held = f"a probability of {scores.thresholds[0]:g} or more" if one else "the threshold of each label"
     lede = (
         "Weakest first. Average precision judges in which order pictures are ranked for a label; precision, recall "
         f"and F1 hold at {held}."

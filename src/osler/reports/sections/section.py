@@ -19,7 +19,7 @@ class Drawing:
     figure: "Figure"
     title: str
     note: str = ""  # what it shows here, in a sentence
-    kind: str = ""  # "wide": may be broader than half a page; "cells": a matrix; "cells dense": one with small names
+    kind: str = ""  # "cells": a matrix; "cells dense": one with small names
 
     def html(self) -> Html:
         """The figure inline, its title and sentence above it."""

@@ -1,0 +1,111 @@
+"""An estimator after a network: fitted on its features, used in the place of its last layer, the network left as it was."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_runs import shade, shade_arrays, tiny_run, write_png
+
+import osler
+from osler.classic.estimators import NAMES, build_estimator
+from osler.classic.head import EstimatorHead, load_estimator, save_estimator
+from osler.models.head import penultimate
+from osler.structures.errors import CheckpointError, RecipeError
+from osler.verbs.loading import answering_engine
+from osler.verbs.run import Run
+
+SMALL_FOREST = {"forest": {"n_estimators": 20}, "boosting": {"max_iter": 10, "min_samples_leaf": 3}}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same training without an estimator."""
+    return tiny_run(tmp_path_factory.mktemp("estimator") / "plain", epochs=2)
+
+
+def with_estimator(out: Path, name: str, **values: Any) -> Run:
+    options = {"estimator.options": SMALL_FOREST.get(name, {})}
+    return tiny_run(out, **({"estimator": name, "epochs": 2} | options | values))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_estimator_takes_over_from_the_last_layer(tmp_path: Path, network: Run, name: str) -> None:
+    run = with_estimator(tmp_path / "run", name)
+    plain, fitted = (load_file(r.folder.best) for r in (network, run))
+    assert all(torch.equal(plain[k], fitted[k]) for k in plain)  # the network's weights are what they were
+    model = run.artefact().model
+    assert isinstance(model, EstimatorHead)
+    # what the run records is what the estimator says of the features, not what the network's own head says
+    assert run.metrics["accuracy"] == run.evaluate().metrics["accuracy"] > 0.5
+    assert run.metrics["accuracy"] != network.metrics["accuracy"]
+
+
+def test_answers_come_from_the_estimator_on_the_networks_features(tmp_path: Path) -> None:
+    run = with_estimator(tmp_path / "run", "logistic")
+    picture = write_png(tmp_path / "0.png", shade(0, 120, size=8, channels=1))
+    artefact = run.artefact()
+    _, standardise = answering_engine(artefact, "cpu")
+    image = torch.from_numpy(shade(0, 120, size=8, channels=1)).permute(2, 0, 1)[None]
+    features = penultimate(artefact.model.network, standardise(image)).detach().numpy()
+    expected = artefact.model.estimator.predict_proba(features)
+    answer = run.predict(picture)[0]
+    np.testing.assert_allclose(answer.prediction, expected[0], atol=1e-4)
+
+
+def test_numbers_and_several_labels_have_an_estimator_for_each_output(tmp_path: Path) -> None:
+    images, classes = shade_arrays(60)
+    numbers = np.stack([classes * 2.0 + 0.5, 3.0 - classes], axis=1).astype(np.float32)
+    run = with_estimator(tmp_path / "numbers", "neighbours", data=(images, numbers), **{"data.labels": "numbers"})
+    assert run.metrics["mae"] < 0.3
+    labels = np.stack([classes, 1 - classes], axis=1)
+    run = with_estimator(tmp_path / "labels", "logistic", data=(images, labels), **{"data.labels": "labels"})
+    assert run.metrics["f1"] > 0.9
+
+
+def test_two_classes_have_a_margin_each(tmp_path: Path) -> None:
+    run = with_estimator(tmp_path / "run", "svm", data=shade_arrays(60))
+    assert run.metrics["accuracy"] == 1.0
+    with torch.inference_mode():
+        outputs = run.artefact().model(torch.zeros(3, 1, 8, 8))
+    assert outputs.shape == (3, 2)
+    torch.testing.assert_close(outputs[:, 0], -outputs[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"estimator": "svn"}, "svm"),
+        ({"estimator": "svm", "estimator.options": {"c": 1}}, "Allowed: C"),
+        ({"estimator": "svm", "estimator.options": {"C": "much"}}, "'C'"),
+        ({"estimator": "forest", "estimator.options": {"n_estimators": 0}}, "'n_estimators'"),
+    ],
+)
+def test_what_no_estimator_can_be_is_said_before_the_network_is_trained(
+    tmp_path: Path, values: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(RecipeError, match=says):
+        tiny_run(tmp_path / "run", **values)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_estimator_file_with_strange_types_is_refused(tmp_path: Path) -> None:
+    strange = build_estimator("neighbours", "class", {}, 0).fit(np.eye(6), [0, 1] * 3)
+    save_estimator(strange, tmp_path / "good.skops")
+    load_estimator(tmp_path / "good.skops")
+    strange.planted = Path(tmp_path)
+    save_estimator(strange, tmp_path / "bad.skops")
+    with pytest.raises(CheckpointError, match=r"bad\.skops holds types that are not scikit-learn's"):
+        load_estimator(tmp_path / "bad.skops")
+    content = (tmp_path / "good.skops").read_bytes()
+    (tmp_path / "short.skops").write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match=r"short\.skops"):
+        load_estimator(tmp_path / "short.skops")
+
+
+def test_a_run_with_an_estimator_reports_it(tmp_path: Path) -> None:
+    run = with_estimator(tmp_path / "run", "svm", data=shade_arrays(40), report=True)
+    assert "svm on" in run.report.read_text(encoding="utf-8")
+    assert osler.evaluate(run.path, data=shade_arrays(40)).metrics["accuracy"] == run.metrics["accuracy"] == 1.0
