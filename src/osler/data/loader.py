@@ -104,7 +104,7 @@ class Loader:
         return iter(self._processes)
 
     def _start(self) -> "DataLoader[Any]":
-        return DataLoader(
+        return _Processes(
             self._reader,  # type: ignore[arg-type]  # indexed by a BatchKey, which torch passes on as it is
             batch_size=None,
             sampler=self._keys,
@@ -127,6 +127,13 @@ class Loader:
             )
         if reading.batch is None and self.order.kind != "sequential" and self.order.world > 1:
             raise DataError("No picture of a batch can be read: " + "; ".join(s.reason for s in reading.skipped[:3]))
+
+
+class _Processes(DataLoader[Any]):
+    """torch's loader, without its remark on more workers than cores: who asks for them has reasons."""
+
+    def check_worker_number_rationality(self) -> None:
+        """Nothing to say."""
 
 
 class _Keys(Sampler[BatchKey]):

@@ -1,1 +1,1 @@
-
+"""Sample, Batch, Preprocessing and their kin; errors, registries, files."""

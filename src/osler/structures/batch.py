@@ -1,16 +1,14 @@
 """A Batch: samples stacked into tensors, and how nested tensors move to a device."""
 
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-T = TypeVar("T")
 
-
-def move(value: T, device: torch.device | str) -> T:
+def move(value: Any, device: torch.device | str) -> Any:
     """`value` with every tensor inside (lists, tuples, dictionaries, dataclasses) on `device`, copied without waiting."""
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=True)
@@ -23,7 +21,7 @@ def move(value: T, device: torch.device | str) -> T:
     return value
 
 
-def rows(value: T, start: int, stop: int) -> T:
+def rows(value: Any, start: int, stop: int) -> Any:
     """Rows `start` to `stop` of a tensor or list; of every member of a dictionary or dataclass."""
     if isinstance(value, (Tensor, list, tuple)):
         return value[start:stop]
@@ -51,7 +49,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on `device`."""
-        return move(self, device)
+        moved: Batch = move(self, device)
+        return moved
 
     def split(self, size: int) -> "list[Batch]":
         """The batch in pieces of at most `size` samples."""

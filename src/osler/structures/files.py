@@ -38,7 +38,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def disk_is_full(error: BaseException, folder: Path) -> bool:
-    """Whether an error came of a full disk. Libraries that write in C say so in words of their own, so the disk is asked as well."""
+    """Whether an error came of a full disk. Libraries say so in words of their own, so the disk is asked as well."""
     if isinstance(error, OSError) and error.errno in FULL:
         return True
     return isinstance(error, (OSError, RuntimeError, DatabaseError)) and shutil.disk_usage(folder).free < SPARE

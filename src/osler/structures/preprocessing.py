@@ -1,4 +1,4 @@
-"""Preprocessing: how a picture becomes a network's input. It belongs to the model's artefact, so every verb treats a picture alike."""
+"""Preprocessing: how a picture becomes a network's input; part of the model's artefact, so that every verb treats pictures alike."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -40,4 +40,5 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """The inverse of `to_dict`, also after a trip through JSON."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)

@@ -1,1 +1,1 @@
-
+"""Recipe, run, stages, loop, optimiser, schedule, checkpoint."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ NAMED_STATISTICS = {
     "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
     "half": Statistics(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
 }
+Number = TypeVar("Number", bound=int)
 COLOUR_PICTURES = 500  # whose pixels give the principal colours
 INITIALISATION_PICTURES = 2_000  # for networks whose first weights are measured on the training pictures
 
@@ -118,7 +119,7 @@ def _choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> Resol
             fit = ("pad", "numbers may depend on the whole picture")
         resolved = resolved.choose("model.fit", *fit)
     if section.standardise in ("auto", "measured"):
-        mean, std = channel_statistics(source.train, resolved.recipe.model.channels, seed=resolved.recipe.seed)
+        mean, std = channel_statistics(source.train, settled(resolved.recipe.model.channels), seed=resolved.recipe.seed)
         measured = Statistics(mean=_rounded(mean), std=_rounded(std))
         who = resolved.origin("model.standardise").who
         resolved = resolved.choose(
@@ -128,6 +129,12 @@ def _choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> Resol
             who="person" if who == "person" else "automatic",
         )
     return resolved
+
+
+def settled(value: Number | Literal["auto"]) -> Number:
+    """A value that was left to Osler, after the choice was made."""
+    assert value != "auto", "every automatic value is chosen before it is used"
+    return value
 
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:
@@ -176,7 +183,8 @@ def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessi
         RecipeError: the statistics are for another number of channels than the pictures have.
     """
     channels, size = section.channels, section.size
-    statistics = NAMED_STATISTICS.get(section.standardise, section.standardise)  # type: ignore[call-overload]
+    given = section.standardise
+    statistics = given if isinstance(given, Statistics) else NAMED_STATISTICS[given]
     mean, std = statistics.mean, statistics.std
     if channels == 1 and len(mean) == 3:
         mean, std = (sum(mean) / 3,), (sum(std) / 3,)
@@ -330,10 +338,10 @@ def _loader(
         dataset,
         transform=Compose(transforms),
         collate=task.collate,
-        batch_size=max(1, recipe.train.batch_size // engine.world),
+        batch_size=max(1, settled(recipe.train.batch_size) // engine.world),
         seed=recipe.seed,
         order=order,
-        workers=recipe.train.workers,
+        workers=settled(recipe.train.workers),
         rank=engine.rank,
         world=engine.world,
         unreadable=recipe.data.unreadable,
@@ -362,7 +370,7 @@ def _groups(resolved: ResolvedRecipe, task: Task, model: nn.Module, batches: int
     updates = -(-batches // section.accumulate)
     groups = {}
     for name, module in task.groups(model).items():
-        optimizer = build_optimizer(section, module, batch_size=section.batch_size * section.accumulate)
+        optimizer = build_optimizer(section, module, batch_size=settled(section.batch_size) * section.accumulate)
         schedule = build_schedule(section, optimizer, steps_per_epoch=updates, epochs=section.epochs)
         parameters = [p for p in module.parameters() if p.requires_grad]
         groups[name] = Group(module, optimizer, schedule, parameters)

@@ -108,7 +108,7 @@ def _update(training: Training, window: list[Batch], observers: Observers) -> No
         with _only(training, group):
             group.schedule.step(training.position.update)
             if engine.scaler is None:
-                group.optimizer.step(gradients)
+                group.optimizer.step(gradients)  # type: ignore[arg-type]  # torch annotates a float, and takes the tensor
             else:
                 gradients()
                 engine.scaler.step(group.optimizer)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from osler.training.state import Training
 
 
@@ -14,7 +16,7 @@ class Updates:
     first: int  # number of the first of them, counted from 1 since the start
     losses: dict[str, list[float]]  # a value per update
     lr: float  # learning rate of the last of them
-    gradient_norm: float | None = None  # of the last of them, where it was clipped
+    gradient_norm: Tensor | None = None  # of the last of them before clipping, where it was clipped
 
     def __len__(self) -> int:
         return len(next(iter(self.losses.values()), []))

@@ -75,7 +75,7 @@ class Training:
     stop: str = ""  # why the training should end before its last epoch; "" to go on
     asked_to_stop: str = ""  # by a signal, seen after the update at hand
     interrupted: bool = False  # `stop` came from outside: the run can go on later
-    gradient_norm: float | None = None  # before clipping, where gradients are clipped
+    gradient_norm: Tensor | None = None  # before clipping, where gradients are clipped
     unread: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)  # pictures and losses of the last updates
 
     @property
@@ -258,6 +258,9 @@ def seed_everything(seed: int) -> None:
 class Standardise(nn.Module):
     """Bytes 0 to 255 to (x / 255 - mean) / std on the device; floats pass. The constants live on the device once."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         spread = torch.tensor(std).view(1, -1, 1, 1) * 255
@@ -268,4 +271,4 @@ class Standardise(nn.Module):
         """Standardised pictures of shape (batch, channels, height, width)."""
         if images.is_floating_point():
             return images
-        return torch.addcmul(self.shift, images, self.scale)  # type: ignore[call-overload, no-any-return]
+        return torch.addcmul(self.shift, images, self.scale)

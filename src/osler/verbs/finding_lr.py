@@ -58,10 +58,10 @@ def _update_at(training: Training, batch: Batch, lr: float) -> float:
             group.optimizer.zero_grad(set_to_none=True)
             with training.engine.autocast():
                 losses = step.losses()
-            loss: Tensor = sum(losses.values())  # type: ignore[assignment]
+            loss: Tensor = sum(losses.values())
             loss.backward()
             return loss.detach()
 
-        loss = group.optimizer.step(gradients)
+        loss = group.optimizer.step(gradients)  # type: ignore[arg-type]
         total += float(loss)
     return total

@@ -4,7 +4,6 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ import numpy as np
 from osler.classic.head import EstimatorHead, load_estimator
 from osler.data.loader import Loader
 from osler.data.source import DataSet
-from osler.imaging.decode import UnreadableError
 from osler.imaging.fit import FitTo
+from osler.imaging.header import UnreadableError
 from osler.imaging.transform import Compose
 from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Result, Subject
 from osler.reports.environment import environment

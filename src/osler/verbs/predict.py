@@ -16,9 +16,10 @@ from torch import nn
 
 from osler.data.pictures import pictures_under
 from osler.data.source import Skipped
-from osler.imaging.decode import UnreadableError, read_image
+from osler.imaging.decode import read_image
 from osler.imaging.encode import write_image
 from osler.imaging.fit import FitTo
+from osler.imaging.header import UnreadableError
 from osler.structures.errors import DataError
 from osler.structures.files import write_text
 from osler.structures.preprocessing import Preprocessing

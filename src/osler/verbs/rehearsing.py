@@ -124,9 +124,11 @@ def _judged(prepared: Prepared, watcher: _UntilLearned) -> Overfit:
     if learned:
         verdict = f"It learned {count} samples by heart in {updates} updates: data, loss and gradients work together."
     elif last > 0.9 * first:
-        verdict = f"It learned nothing in {updates} updates (loss {first:.3g} to {last:.3g}). Look at the labels, the loss and the learning rate."
+        verdict = f"It learned nothing in {updates} updates (loss {first:.3g} to {last:.3g})."
+        verdict += " Look at the labels, the loss and the learning rate."
     else:
-        verdict = f"It learns, but {updates} updates were not enough (loss {first:.3g} to {last:.3g}). Try a higher learning rate."
+        verdict = f"It learns, but {updates} updates were not enough (loss {first:.3g} to {last:.3g})."
+        verdict += " Try a higher learning rate."
     return Overfit(learned, count, updates, first, last, watcher.score, training.task.monitor, verdict)
 
 

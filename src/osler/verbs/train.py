@@ -120,7 +120,7 @@ def resume_run(
 
 def _changed(recipe: ResolvedRecipe, overrides: Sequence[str]) -> ResolvedRecipe:
     new = override(recipe, overrides)
-    before = dict((k, v) for k, v, _ in recipe.rows())
+    before = {k: v for k, v, _ in recipe.rows()}
     changed = [k for k, v, _ in new.rows() if before.get(k) != v]
     refused = [k for k in changed if k not in CHANGEABLE]
     if refused:
@@ -150,8 +150,7 @@ def new_folder(prepared: Prepared, out: str | Path | None) -> RunFolder:
         name = prepared.training.recipe.recipe.model.name.rpartition(":")[2]
         folder = RunFolder.create(Path(out) if out is not None else None, f"{prepared.source.name}-{name}")
         write_recipe(prepared.training.recipe, folder.recipe_path)
-    folder = RunFolder(Path(engine.share(str(folder.path) if folder else None)))
-    return folder
+    return RunFolder(Path(engine.share(str(folder.path) if folder else None)))
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-
+"""Measurements of a training network over time."""
