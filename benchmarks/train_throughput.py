@@ -45,7 +45,9 @@ def crops(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         sheet = sheets[label]
         side = int(rng.integers(SIZE // 2, min(sheet.shape[:2]) // 2))
         top, left = (int(rng.integers(0, length - side)) for length in sheet.shape[:2])
-        pictures.append(cv2.resize(sheet[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_AREA))
+        pictures.append(
+            cv2.resize(sheet[top : top + side, left : left + side], (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+        )
     return np.stack(pictures), labels.astype(np.int64)
 
 
@@ -121,8 +123,13 @@ def speed(pictures: int, rounds: int) -> None:
         used = len(train[1]) // BATCH * BATCH
         rates.append((used / plain, len(train[1]) / ours))
         ratios.append(rates[-1][1] / rates[-1][0])
-        print(f"round {number + 1}: plain {rates[-1][0]:6.1f} pictures/s, osler {rates[-1][1]:6.1f}, ratio {ratios[-1]:.2f}", flush=True)
-    print(f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}); wanted with bfloat16: at least 1.8")
+        print(
+            f"round {number + 1}: plain {rates[-1][0]:6.1f} pictures/s, osler {rates[-1][1]:6.1f}, ratio {ratios[-1]:.2f}",
+            flush=True,
+        )
+    print(
+        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}); wanted with bfloat16: at least 1.8"
+    )
 
 
 def equal_accuracy(pictures: int, epochs: int, seeds: int) -> None:

@@ -1,4 +1,4 @@
-"""Preprocessing: how a picture becomes a network's input; part of the model's artefact, so that every verb treats pictures alike."""
+"""Preprocessing: how a picture becomes a network's input. Part of the model's artefact: every verb treats pictures alike."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal

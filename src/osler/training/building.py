@@ -1,9 +1,8 @@
 """From a recipe and opened data to a Training: every automatic choice made once, with its reason, on the record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,36 +10,28 @@ from torch import Tensor, nn
 
 from osler.data.loader import Loader
 from osler.data.source import DataSource
-from osler.data.statistics import channel_statistics
 from osler.imaging.augment import Augmentation, build_augmentation
 from osler.imaging.fit import FitTo
 from osler.imaging.pca_noise import ColourComponents, colour_components
 from osler.imaging.transform import Compose
 from osler.models.data_initialisation import NeedsData
-from osler.models.head import find_head
-from osler.models.recipe import ModelSection, Statistics
-from osler.models.registry import create_model
-from osler.structures.errors import RecipeError, TrainingError
+from osler.structures.errors import TrainingError
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.building import build_task
 from osler.tasks.task import Task
 from osler.training import engine as engines
-from osler.training.artefact import Artefact, load_artefact
+from osler.training.artefact import Artefact
 from osler.training.averaging import WeightAverage
-from osler.training.checkpoint import check_keys
 from osler.training.choices import choose_lr, choose_optimizer, choose_weight_decay
 from osler.training.cost import multiply_adds
 from osler.training.engine import Engine, build_engine, launched_processes
+from osler.training.input_choice import choose_from_weights, choose_preprocessing, preprocessing_of, settled
+from osler.training.network import make_model
 from osler.training.optimizer import build_optimizer
 from osler.training.recipe import ResolvedRecipe
 from osler.training.schedule import build_schedule
 from osler.training.state import Group, Standardise, Training, seed_everything
 
-NAMED_STATISTICS = {
-    "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
-    "half": Statistics(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-}
-Number = TypeVar("Number", bound=int)
 COLOUR_PICTURES = 500  # whose pixels give the principal colours
 INITIALISATION_PICTURES = 2_000  # for networks whose first weights are measured on the training pictures
 
@@ -70,9 +61,9 @@ def build_training(
         name = {"class": "classification", "labels": "multilabel", "numbers": "regression"}[source.kind]
         resolved = resolved.choose("task.name", name, f"the data has {_labels_of(source)}")
     task = given.task or build_task(resolved.recipe.task, source, seed=resolved.recipe.seed, loss=given.loss)
-    resolved = _choose_preprocessing(_choose_from_weights(resolved), source)
+    resolved = choose_preprocessing(choose_from_weights(resolved), source)
     preprocessing = preprocessing_of(resolved.recipe.model, source.names)
-    resolved, model, architecture = _make_model(resolved, given.model, task, preprocessing)
+    resolved, model, architecture = make_model(resolved, given.model, task, preprocessing)
     model.preprocessing = preprocessing  # type: ignore[assignment]
     resolved = _choose_computing(resolved, source, model, preprocessing)
     engine = build_engine(resolved.recipe.train)
@@ -100,175 +91,6 @@ def build_training(
 
 def _labels_of(source: DataSource) -> str:
     return {"class": "one class a picture", "labels": "several labels a picture", "numbers": "numbers"}[source.kind]
-
-
-def _choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
-    """Size, channels, fit and statistics of the pictures."""
-    section = resolved.recipe.model
-    if section.channels == "auto":
-        resolved = resolved.choose("model.channels", source.channels, "as the pictures have")
-    if section.size == "auto":
-        resolved = resolved.choose("model.size", *_input_size(source))
-    if section.fit == "auto":
-        fit = (
-            ("stretch", "all pictures have one shape")
-            if source.uniform
-            else ("crop", "keeps shapes true; what is outside the centre is cut")
-        )
-        if source.kind == "numbers" and not source.uniform:
-            fit = ("pad", "numbers may depend on the whole picture")
-        resolved = resolved.choose("model.fit", *fit)
-    if section.standardise in ("auto", "measured"):
-        mean, std = channel_statistics(source.train, settled(resolved.recipe.model.channels), seed=resolved.recipe.seed)
-        measured = Statistics(mean=_rounded(mean), std=_rounded(std))
-        who = resolved.origin("model.standardise").who
-        resolved = resolved.choose(
-            "model.standardise",
-            measured,
-            "measured on the training pictures",
-            who="person" if who == "person" else "automatic",
-        )
-    return resolved
-
-
-def settled(value: Number | Literal["auto"]) -> Number:
-    """A value that was left to Osler, after the choice was made."""
-    assert value != "auto", "every automatic value is chosen before it is used"
-    return value
-
-
-def _rounded(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple(round(float(v), 4) for v in values)
-
-
-def _choose_from_weights(resolved: ResolvedRecipe) -> ResolvedRecipe:
-    """Where the network starts from a trained one, its pictures are prepared as that one's were."""
-    if resolved.recipe.model.weights == "none":
-        return resolved
-    found = load_artefact(weights_path(resolved.recipe.model.weights))
-    theirs = found.preprocessing
-    choices = {
-        "name": found.architecture["name"],
-        "options": found.architecture["options"],
-        "size": theirs.size,
-        "fit": theirs.fit,
-        "channels": theirs.channels,
-        "standardise": Statistics(mean=theirs.mean, std=theirs.std),
-    }
-    for key, value in choices.items():
-        if resolved.value(f"model.{key}") in ("auto", {}) and value is not None:
-            resolved = resolved.choose(f"model.{key}", value, "as the weights were trained", who="weights")
-    return resolved
-
-
-def weights_path(weights: str) -> Path:
-    """The file of weights that a recipe names: itself, or the best of a run's folder."""
-    path = Path(weights)
-    return path / "checkpoints" / "best.safetensors" if path.is_dir() else path
-
-
-def _input_size(source: DataSource) -> tuple[tuple[int, int], str]:
-    """The pictures' own size when they are small; 224 x 224 for photographs, as the field trains them."""
-    height, width = source.typical_size
-    if source.uniform and max(height, width) <= 256:
-        return (height, width), "the size of all pictures"
-    side = min(224, max(32, 32 * round(min(height, width) / 32)))
-    return (side, side), f"pictures are about {height}x{width}"
-
-
-def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessing:
-    """The Preprocessing that a resolved `model` section asks for.
-
-    Raises:
-        RecipeError: the statistics are for another number of channels than the pictures have.
-    """
-    channels, size = section.channels, section.size
-    given = section.standardise
-    statistics = given if isinstance(given, Statistics) else NAMED_STATISTICS[given]
-    mean, std = statistics.mean, statistics.std
-    if channels == 1 and len(mean) == 3:
-        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
-    if len(mean) != channels:
-        raise RecipeError(f"model.standardise has {len(mean)} numbers, but pictures have {channels} channels.")
-    sides = (size, size) if isinstance(size, int) else size
-    return Preprocessing(sides, channels, section.fit, mean=mean, std=std, mirror=section.mirror, names=tuple(names))  # type: ignore[arg-type]
-
-
-def _make_model(
-    resolved: ResolvedRecipe, module: nn.Module | None, task: Task, preprocessing: Preprocessing
-) -> tuple[ResolvedRecipe, nn.Module, dict[str, Any]]:
-    """The network, and the arguments that make it again."""
-    if module is not None:
-        kind = type(module).__name__
-        resolved = resolved.choose(
-            "model.name", f"{type(module).__module__}:{kind}", "a module passed in Python", who="person"
-        )
-        _check_outputs(module, task, preprocessing)
-        return resolved, module, {"name": None, "class": kind}
-    if resolved.recipe.model.name == "auto":
-        resolved = resolved.choose("model.name", *_choose_model(preprocessing))
-    section = resolved.recipe.model
-    architecture = {
-        "name": section.name,
-        "num_classes": task.outputs,
-        "in_channels": preprocessing.channels,
-        "options": dict(section.options),
-    }
-    model = create_model(section.name, num_classes=task.outputs, in_channels=preprocessing.channels, **section.options)
-    smallest = getattr(model, "minimum_size", 1)
-    if min(preprocessing.size) < smallest:
-        height, width = preprocessing.size
-        raise RecipeError(
-            f"{section.name} cannot see pictures of {height}x{width}: it needs {smallest}x{smallest} or larger (model.size)."
-        )
-    _check_outputs(model, task, preprocessing)
-    if section.weights != "none":
-        _load_weights(model, section.weights)
-    return resolved, model, architecture
-
-
-def _choose_model(preprocessing: Preprocessing) -> tuple[str, str]:
-    side = min(preprocessing.size)
-    if side <= 64:
-        return "convnet", f"small and quick, made for pictures of {side} pixels"
-    return "resnet18", "the field's usual start for photographs"
-
-
-def _check_outputs(model: nn.Module, task: Task, preprocessing: Preprocessing) -> None:
-    """One black picture through the network: does it take it, and put out what the task needs?
-
-    A network that wants more than pictures is left to its task.
-    """
-    was_training, parameter = model.training, next(model.parameters(), torch.empty(0))
-    picture = torch.zeros(2, preprocessing.channels, *preprocessing.size, device=parameter.device)
-    try:
-        with torch.inference_mode():
-            output = model.eval()(picture)
-    except TypeError:
-        return
-    except RuntimeError as error:
-        shape = f"{preprocessing.channels}x{preprocessing.size[0]}x{preprocessing.size[1]}"
-        raise RecipeError(
-            f"{type(model).__name__} does not take pictures of {shape}: {str(error).splitlines()[0]}"
-        ) from None
-    finally:
-        model.train(was_training)
-    if isinstance(output, Tensor) and task.outputs and (output.ndim != 2 or output.shape[1] != task.outputs):
-        raise RecipeError(
-            f"{type(model).__name__} puts out {list(output.shape[1:])} numbers for a picture; {task.name} on this data needs [{task.outputs}]."
-        )
-
-
-def _load_weights(model: nn.Module, weights: str) -> None:
-    """Fills the network from a run or a file that Osler wrote; a head for other classes starts anew."""
-    path = weights_path(weights)
-    found = load_artefact(path).model.state_dict()
-    head, layer = find_head(model)
-    fits = found[f"{head}.weight"].shape == layer.weight.shape if f"{head}.weight" in found else True
-    if not fits:
-        found |= {k: v for k, v in model.state_dict().items() if k.startswith(f"{head}.")}
-    check_keys(model.state_dict(), found, str(path))
-    model.load_state_dict(found)
 
 
 def _choose_computing(

@@ -1,0 +1,141 @@
+"""How pictures enter the network: size, channels, fit and statistics, chosen where the person left them open."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from osler.data.source import DataSource
+from osler.data.statistics import channel_statistics
+from osler.models.recipe import ModelSection, Statistics
+from osler.models.registry import list_models, minimum_size, model_options
+from osler.structures.errors import RecipeError
+from osler.structures.preprocessing import Preprocessing
+from osler.training.artefact import load_artefact
+from osler.training.recipe import ResolvedRecipe
+
+Number = TypeVar("Number", bound=int)
+
+SMALL_PICTURE = (
+    64  # pixels up to which a stem that shrinks by four would leave too little to see (He et al. 2015, section 4.2)
+)
+NAMED_STATISTICS = {
+    "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
+    "half": Statistics(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+}
+
+
+def choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
+    """Size, channels, fit and statistics of the pictures."""
+    section = resolved.recipe.model
+    if section.channels == "auto":
+        resolved = resolved.choose("model.channels", source.channels, "as the pictures have")
+    resolved = _choose_small_stem(resolved, source)
+    if section.size == "auto":
+        resolved = resolved.choose("model.size", *_input_size(resolved, source))
+    if section.fit == "auto":
+        fit = (
+            ("stretch", "all pictures have one shape")
+            if source.uniform
+            else ("crop", "keeps shapes true; what is outside the centre is cut")
+        )
+        if source.kind == "numbers" and not source.uniform:
+            fit = ("pad", "numbers may depend on the whole picture")
+        resolved = resolved.choose("model.fit", *fit)
+    if section.standardise in ("auto", "measured"):
+        mean, std = channel_statistics(source.train, settled(resolved.recipe.model.channels), seed=resolved.recipe.seed)
+        measured = Statistics(mean=_rounded(mean), std=_rounded(std))
+        who = resolved.origin("model.standardise").who
+        resolved = resolved.choose(
+            "model.standardise",
+            measured,
+            "measured on the training pictures",
+            who="person" if who == "person" else "automatic",
+        )
+    return resolved
+
+
+def settled(value: Number | Literal["auto"]) -> Number:
+    """A value that was left to Osler, after the choice was made."""
+    assert value != "auto", "every automatic value is chosen before it is used"
+    return value
+
+
+def _rounded(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(float(v), 4) for v in values)
+
+
+def choose_from_weights(resolved: ResolvedRecipe) -> ResolvedRecipe:
+    """Where the network starts from a trained one, its pictures are prepared as that one's were."""
+    if resolved.recipe.model.weights == "none":
+        return resolved
+    found = load_artefact(weights_path(resolved.recipe.model.weights))
+    theirs = found.preprocessing
+    choices = {
+        "name": found.architecture["name"],
+        "options": found.architecture["options"],
+        "size": theirs.size,
+        "fit": theirs.fit,
+        "channels": theirs.channels,
+        "standardise": Statistics(mean=theirs.mean, std=theirs.std),
+    }
+    for key, value in choices.items():
+        if resolved.value(f"model.{key}") in ("auto", {}) and value is not None:
+            resolved = resolved.choose(f"model.{key}", value, "as the weights were trained", who="weights")
+    return resolved
+
+
+def weights_path(weights: str) -> Path:
+    """The file of weights that a recipe names: itself, or the best of a run's folder."""
+    path = Path(weights)
+    return path / "checkpoints" / "best.safetensors" if path.is_dir() else path
+
+
+def _choose_small_stem(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
+    """A network with a stem for small pictures gets it for small pictures, unless the person chose one."""
+    section = resolved.recipe.model
+    sides = (
+        (section.size,)
+        if isinstance(section.size, int)
+        else source.typical_size
+        if section.size == "auto"
+        else section.size
+    )
+    known = section.name in list_models() and "stem" in model_options(section.name)
+    if not known or "stem" in section.options or max(sides) > SMALL_PICTURE:
+        return resolved
+    return resolved.choose(
+        "model.options", {**section.options, "stem": "small"}, f"pictures of {max(sides)} pixels are small"
+    )
+
+
+def _input_size(resolved: ResolvedRecipe, source: DataSource) -> tuple[tuple[int, int], str]:
+    """The pictures' own size when they are small; 224 x 224 for photographs; the least that the network can see."""
+    height, width = source.typical_size
+    if source.uniform and max(height, width) <= 256:
+        size, reason = (height, width), "the size of all pictures"
+    else:
+        side = min(224, max(32, 32 * round(min(height, width) / 32)))
+        size, reason = (side, side), f"pictures are about {height}x{width}"
+    section = resolved.recipe.model
+    least = minimum_size(section.name, **section.options) if section.name in list_models() else 1
+    if min(size) < least:
+        return (max(height, least), max(width, least)), f"{section.name} sees no smaller ones"
+    return size, reason
+
+
+def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessing:
+    """The Preprocessing that a resolved `model` section asks for.
+
+    Raises:
+        RecipeError: the statistics are for another number of channels than the pictures have.
+    """
+    channels, size = section.channels, section.size
+    given = section.standardise
+    statistics = given if isinstance(given, Statistics) else NAMED_STATISTICS[given]
+    mean, std = statistics.mean, statistics.std
+    if channels == 1 and len(mean) == 3:
+        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+    if len(mean) != channels:
+        raise RecipeError(f"model.standardise has {len(mean)} numbers, but pictures have {channels} channels.")
+    sides = (size, size) if isinstance(size, int) else size
+    return Preprocessing(sides, channels, section.fit, mean=mean, std=std, mirror=section.mirror, names=tuple(names))  # type: ignore[arg-type]
