@@ -89,6 +89,7 @@ class Seconds(Observer):
         self.seconds: list[float] = []
 
     def epoch_ended(self, training: Training, epoch: object) -> None:
+        """Keeps them."""
         self.seconds.append(epoch.seconds)  # type: ignore[attr-defined]
 
 

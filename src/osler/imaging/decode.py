@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+import simplejpeg
 from jaxtyping import UInt8, UInt16
 
 from osler.imaging.header import Header, UnreadableError, read_header
@@ -160,14 +161,15 @@ class EncodedPicture:
             raise UnreadableError(
                 f"{self.name} is cut short: its {len(self.data):,} bytes end before the picture does."
             )
-        flags = _REDUCED[self.channels, step] | cv2.IMREAD_IGNORE_ORIENTATION
-        image = None
         if window is not None and self.header.sequential and self.header.orientation == 1:
-            image = _decode(_first_rows(self.data, self.header, rows=window[3], end=end), flags)
-        if image is None:
-            image = self._decoded(self.data, flags)
-        if self.channels == 3:
-            cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+            data, height = _first_rows(self.data, self.header, rows=window[3], end=end)
+        else:
+            data, height = self.data, self.header.height
+        image = _turbo(data, (height, self.header.width), step, self.channels)
+        if image is None:  # inks and rare colour samplings, which OpenCV knows; or damage, which it may pass over
+            image = self._decoded(self.data, _REDUCED[self.channels, step] | cv2.IMREAD_IGNORE_ORIENTATION)
+            if self.channels == 3:
+                cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
         return upright(image, self.header.orientation)
 
     def _decoded(self, data: bytes, flags: int) -> UInt8[np.ndarray, "height width ..."]:
@@ -213,7 +215,21 @@ def _decode(data: bytes, flags: int) -> Any:
         return None
 
 
-def _first_rows(data: bytes, header: Header, *, rows: int, end: int) -> bytes:
+def _turbo(
+    data: bytes, size: tuple[int, int], step: Step, channels: Literal[1, 3]
+) -> UInt8[np.ndarray, "height width channels"] | None:
+    """A JPEG of that size (height, width) by libjpeg-turbo's own interface; None for what it does not decode."""
+    tall, wide = (-(-s // step) for s in size)
+    colour = "RGB" if channels == 3 else "GRAY"
+    try:
+        # Of the scales n / 8 it takes the smallest that keeps the least size asked for.
+        image = simplejpeg.decode_jpeg(data, colour, min_height=tall, min_width=wide, strict=False)
+    except ValueError:
+        return None
+    return image if image.shape[:2] == (tall, wide) else None
+
+
+def _first_rows(data: bytes, header: Header, *, rows: int, end: int) -> tuple[bytes, int]:
     """A JPEG that claims to end below its first `rows` rows, so that the decoder need not go on to the bottom.
 
     Two rows more are kept: where colour is halved, the last pixels' colours are interpolated with those below. The end
@@ -223,9 +239,9 @@ def _first_rows(data: bytes, header: Header, *, rows: int, end: int) -> bytes:
     """
     height = rows + 2
     if (height + 15) // 16 >= (header.height + 15) // 16:
-        return data
+        return data, header.height
     at = header.frame + 5
-    return b"".join((data[:at], struct.pack(">H", height), data[at + 2 : end]))
+    return b"".join((data[:at], struct.pack(">H", height), data[at + 2 : end])), height
 
 
 def _whole(picture: EncodedPicture) -> bytes:

@@ -15,7 +15,7 @@ from osler.imaging.fit import FitTo
 from osler.imaging.pca_noise import ColourComponents, colour_components
 from osler.imaging.transform import Compose
 from osler.models.data_initialisation import NeedsData
-from osler.structures.errors import TrainingError
+from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.building import build_task
 from osler.tasks.task import Task
@@ -111,9 +111,19 @@ def _choose_computing(
     settle("train.batch_size", lambda: engines.choose_batch_size(len(source.train), preprocessing.size))
     settle("train.workers", lambda: engines.choose_workers(source.in_memory, launched_processes()))
     settle("train.optimizer", lambda: choose_optimizer(model))
+    _refuse_idle_momentum(resolved)
     settle("train.lr", lambda: choose_lr(train().optimizer))
     settle("train.weight_decay", lambda: choose_weight_decay(train().optimizer))
     return resolved
+
+
+def _refuse_idle_momentum(resolved: ResolvedRecipe) -> None:
+    """What a person set is obeyed or refused: a momentum that the optimiser does not have would be neither."""
+    optimizer = resolved.recipe.train.optimizer
+    if resolved.origin("train.momentum").who == "person" and optimizer not in ("momentum", "nesterov"):
+        raise RecipeError(
+            f"train.momentum was set, but train.optimizer={optimizer} takes none of it. Use momentum or nesterov, or leave it out."
+        )
 
 
 def _loaders(

@@ -223,6 +223,7 @@ def _finish_epoch(training: Training, observers: Observers, seconds: float) -> N
         training.outcome = _validate(training, training.validation_loader, observers)
         scores = training.task.metrics(training.outcome) | training.outcome.losses
     train = {n: v / max(1, position.samples) for n, v in position.loss_sums.items()}
+    lr = training.lr  # of this epoch's last update: judging may lower it
     samples = position.samples * training.engine.world
     position.epoch, position.batch, position.samples, position.loss_sums = position.epoch + 1, 0, 0, {}
     better = training.judge(scores, train)
@@ -231,7 +232,7 @@ def _finish_epoch(training: Training, observers: Observers, seconds: float) -> N
         position.update,
         train,
         scores,
-        training.lr,
+        lr,
         seconds,
         time.perf_counter() - started,
         samples,

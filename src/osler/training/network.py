@@ -80,3 +80,15 @@ def _check_outputs(model: nn.Module, task: Task, preprocessing: Preprocessing) -
             f"{type(model).__name__} puts out {list(output.shape[1:])} numbers for a picture; "
             f"{task.name} on this data needs [{task.outputs}]."
         )
+
+
+def _load_weights(model: nn.Module, weights: str) -> None:
+    """Fills the network from a run or a file that Osler wrote; a head for other classes starts anew."""
+    path = weights_path(weights)
+    found = load_artefact(path).model.state_dict()
+    head, layer = find_head(model)
+    fits = found[f"{head}.weight"].shape == layer.weight.shape if f"{head}.weight" in found else True
+    if not fits:
+        found |= {k: v for k, v in model.state_dict().items() if k.startswith(f"{head}.")}
+    check_keys(model.state_dict(), found, str(path))
+    model.load_state_dict(found)

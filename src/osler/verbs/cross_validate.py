@@ -8,12 +8,16 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from osler.structures.errors import RecipeError
 from osler.structures.files import write_text
 from osler.training.recipe_file import read_recipe
 from osler.training.run_folder import RunFolder
 from osler.verbs.announcing import console_for
 from osler.verbs.run import Run
 from osler.verbs.train import train
+
+
+PASSED_ON = ("data", "model", "loss", "task", "observers")  # what `train` takes beside the recipe's values
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,20 @@ def cross_validate(
 
     Takes what `train` takes; every fold is a run of its own under one folder, with `folds.json` beside them.
     """
-    resolved = read_recipe(recipe, overrides)
-    folds = resolved.recipe.data.folds
+    values = {k: v for k, v in wishes.items() if k not in PASSED_ON}
+    folds = read_recipe(recipe, overrides, values).recipe.data.folds
+    if folds < 2:
+        raise RecipeError(f"data.folds={folds}: cross-validation needs 2 folds or more, such as data.folds=5.")
     parent = Path(out) if out is not None else RunFolder.create(None, "folds").path
     console = console_for(quiet)
     runs = []
-    for fold in range(folds):
-        console.print(f"\n[bold]fold {fold + 1} of {folds}[/]")
-        words = [*overrides, f"data.fold={fold}"]
-        runs.append(train(recipe, out=parent / f"fold-{fold + 1}", overrides=words, quiet=quiet, **wishes))
+    with RunFolder(parent).removed_unless_begun():
+        for fold in range(folds):
+            console.print(f"\n[bold]fold {fold + 1} of {folds}[/]")
+            place = parent / f"fold-{fold + 1}"
+            runs.append(
+                train(recipe, out=place, overrides=overrides, quiet=quiet, **{**wishes, "data.fold": fold})
+            )
     validations = [run.facts()["validation"] for run in runs]
     means = {name: mean(v[name] for v in validations) for name in validations[0]}
     spreads = {name: stdev([v[name] for v in validations]) if folds > 1 else math.nan for name in means}

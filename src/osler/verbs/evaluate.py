@@ -21,7 +21,8 @@ from osler.training.evaluation import evaluate as answer_all
 from osler.training.recipe import with_value
 from osler.training.recipe_file import read_recipe
 from osler.training.run_folder import RunFolder
-from osler.verbs.loading import PROBLEMS, answering_engine, load_trained
+from osler.verbs.answering_together import Runs, load_runs, refuse_learnt_pictures, run_paths
+from osler.verbs.loading import PROBLEMS, answering_engine
 from osler.verbs.preparing import PASSED
 
 
@@ -38,7 +39,7 @@ class Evaluation:
 
 
 def evaluate(
-    run: str | Path,
+    run: Runs,
     *,
     data: Any = None,
     split: str = "auto",
@@ -50,7 +51,7 @@ def evaluate(
     """Evaluates the best weights of a run.
 
     Args:
-        run: a run's folder, or a .safetensors file that Osler wrote.
+        run: a run's folder, or a .safetensors file that Osler wrote; several of them answer together, as an ensemble.
         data: a folder, CSV file or known set, or your own data as `osler.train` takes it; None: the run's own data.
         split: which part: "train", "validation", "test", or "all" pictures of the data as one. "auto": for the run's own data the
             test set where there is one, else the validation set; for other data its test set where it has one, else all of it.
@@ -62,9 +63,11 @@ def evaluate(
     Raises:
         OslerError: the run, the data, or their fit is wrong; the message says how.
     """
-    artefact = load_trained(run, model=model)
-    source, own = _open(run, data, values, artefact)
+    artefact = load_runs(run, model=model)
+    source, own = _open(run_paths(run)[0], data, values, artefact)
     dataset, named = _split(source, split, own)
+    if own:
+        refuse_learnt_pictures(run, named)
     dataset.decode_size = artefact.preprocessing.size
     engine, standardise = answering_engine(artefact, device)
     loader = Loader(

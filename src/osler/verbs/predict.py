@@ -24,7 +24,8 @@ from osler.structures.errors import DataError
 from osler.structures.files import write_text
 from osler.structures.preprocessing import Preprocessing
 from osler.structures.sample import Sample
-from osler.verbs.loading import answering_engine, load_trained
+from osler.verbs.answering_together import Runs, load_runs
+from osler.verbs.loading import answering_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,12 @@ class Answers(Sequence[Answer]):
 
 
 def predict(
-    run: str | Path, *pictures: str | Path, model: nn.Module | None = None, batch_size: int = 32, device: str = "auto"
+    run: Runs, *pictures: str | Path, model: nn.Module | None = None, batch_size: int = 32, device: str = "auto"
 ) -> Answers:
     """Asks the best weights of a run about pictures.
 
     Args:
-        run: a run's folder, or a .safetensors file that Osler wrote.
+        run: a run's folder, or a .safetensors file that Osler wrote; several of them answer together, as an ensemble.
         pictures: files, folders (all pictures below), or globs such as `photos/*.jpg`.
         model: the module to fill, where the run was trained on one passed in Python.
         batch_size: pictures at a time.
@@ -121,7 +122,7 @@ def predict(
         DataError: nothing to look at; no picture is readable.
         OslerError: the run cannot be used.
     """
-    artefact = load_trained(run, model=model)
+    artefact = load_runs(run, model=model)
     paths = find_pictures(pictures)
     engine, standardise = answering_engine(artefact, device)
     answers, skipped = [], []

@@ -19,7 +19,7 @@ from osler.tasks.task import Task
 from osler.training.artefact import Artefact
 from osler.training.building import Given, build_training
 from osler.training.recipe import ResolvedRecipe, with_value
-from osler.training.recipe_file import read_recipe
+from osler.training.recipe_file import override, read_recipe
 from osler.training.state import Training
 
 PASSED = "(passed in Python)"
@@ -45,6 +45,7 @@ class Wishes:
     model: str | nn.Module | None = None
     loss: str | Callable[..., Tensor] | None = None
     task: str | Task | None = None
+    last: tuple[str, ...] = ()  # words over all of these: what a rehearsal needs
     kept: ResolvedRecipe | None = None  # a checkpoint's recipe, in the place of all that could be said
 
     @property
@@ -66,7 +67,7 @@ class Wishes:
         for key, value in (("model.name", self.model), ("task.loss", self.loss), ("task.name", self.task)):
             if isinstance(value, str):
                 said[key] = value
-        return with_absolute_paths(read_recipe(self.recipe, self.overrides, said))
+        return with_absolute_paths(override(read_recipe(self.recipe, self.overrides, said), self.last))
 
     def source(self, resolved: ResolvedRecipe) -> DataSource:
         """The data, opened.

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,5 +134,4 @@ def _judged(prepared: Prepared, watcher: _UntilLearned) -> Overfit:
 
 def _with(wishes: Wishes, values: dict[str, Any]) -> Wishes:
     """Wishes with some values over them."""
-    words = [f"{k}={v}" for k, v in values.items()]
-    return Wishes(wishes.recipe, [*wishes.overrides, *words], wishes.values, wishes.data, wishes.model, wishes.loss)
+    return replace(wishes, last=tuple(f"{k}={v}" for k, v in values.items()))

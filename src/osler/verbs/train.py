@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from osler.structures.errors import CheckpointError, RecipeError
 from osler.tasks.task import Task
+from osler.training.checklist import Checklist
 from osler.training.checkpoint import read_checkpoint, recipe_of, resume
 from osler.training.estimator_stage import fit_estimator
 from osler.training.interruption import stops_in_order
@@ -163,7 +164,7 @@ def watched(
         return
     log = prepared.training.recipe.recipe.train.log
     with folder.removed_unless_begun(), closing(folder.store()) as store:
-        watchers: list[Observer] = [Recorder(store)]
+        watchers: list[Observer] = [Recorder(store), Checklist(store)]
         if "csv" in log:
             watchers.append(CsvLog(store, folder.path / "metrics.csv"))
         if "tensorboard" in log:
