@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from command import Osler
+
 from tiny_runs import shade_folders, tiny_run
 
 

@@ -258,3 +258,29 @@ def test_only_the_needed_rows_are_decoded(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("simplejpeg.decode_jpeg", lambda *a, **k: decoded.append(original(*a, **k)) or decoded[-1])
     EncodedPicture.open(saved(tmp_path / "a.jpg", photograph())).read((0, 0, 50, 50))
     assert [d.shape[0] for d in decoded] == [52]
+
+
+@pytest.mark.parametrize("sampling", [0, 2])  # 4:4:4 and 4:2:0
+@pytest.mark.parametrize("channels", [1, 3])
+def test_opencv_steps_in_with_the_same_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampling: int, channels: int
+) -> None:
+    picture = EncodedPicture.open(saved(tmp_path / "a.jpg", photograph(), subsampling=sampling), channels=channels)
+    turbo = [picture.read((16, 16, 320, 208), step) for step in (1, 2, 4, 8)]
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise ValueError("no such sampling")
+
+    monkeypatch.setattr("simplejpeg.decode_jpeg", refuse)
+    for step, pixels in zip((1, 2, 4, 8), turbo, strict=True):
+        difference = np.abs(picture.read((16, 16, 320, 208), step).astype(int) - pixels)
+        assert difference.max() <= (0 if step == 1 else 2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2), (3, 17), (15, 33)])
+def test_the_smallest_jpegs_at_every_scale(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = saved(tmp_path / "a.jpg", photograph()[: size[0], : size[1]])
+    picture = EncodedPicture.open(path)
+    assert np.abs(picture.read().astype(int) - np.asarray(Image.open(path))).max() <= 1
+    for step in (2, 4, 8):
+        assert picture.read(step=step).shape == (-(-size[0] // step), -(-size[1] // step), 3)

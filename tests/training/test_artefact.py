@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_runs import PlainNet, assert_same_weights, weights_of
 
 from osler.models.registry import create_model, list_models, minimum_size
 from osler.structures.errors import CheckpointError
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.classification import Classification
 from osler.training.artefact import Artefact, load_artefact, save_artefact
+from tiny_runs import PlainNet, assert_same_weights, weights_of
 
 NAMES = ("cat", "dog", "a name with spaces: ä")
 

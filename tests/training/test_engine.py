@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import tiny_preparation
 from torch import nn
 
 from osler.structures.errors import TrainingError
 from osler.training import engine as engines
 from osler.training.engine import Engine, build_engine
 from osler.training.section import TrainSection
+from tiny_runs import tiny_preparation
 
 
 def section(**values: Any) -> TrainSection:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_runs import shade, shade_arrays, tiny_run, write_png
 
 import osler
 from osler.classic.estimators import NAMES, build_estimator
@@ -16,6 +15,7 @@ from osler.models.head import penultimate
 from osler.structures.errors import CheckpointError, RecipeError
 from osler.verbs.loading import answering_engine
 from osler.verbs.run import Run
+from tiny_runs import shade, shade_arrays, tiny_run, write_png
 
 SMALL_FOREST = {"forest": {"n_estimators": 20}, "boosting": {"max_iter": 10, "min_samples_leaf": 3}}
 

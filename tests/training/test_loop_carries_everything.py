@@ -90,8 +90,7 @@ def test_two_optimisers_accumulate_like_one_large_batch(tmp_path):
             def fake():
                 return model.generator(noise).view(-1, *model.picture)
 
-            for step in super().steps(_Same(model, fake), batch):
-                yield step
+            yield from super().steps(_Same(model, fake), batch)
 
     class _Same:
         def __init__(self, model, fake):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import PlainNet, shade_arrays, tiny_run, weights_of
 from torch import Tensor
 
 from osler.structures.errors import TrainingError
@@ -12,6 +11,7 @@ from osler.training.memory import is_out_of_memory
 from osler.training.observer import Observer, Updates
 from osler.training.run_folder import RunFolder
 from osler.training.state import Training
+from tiny_runs import PlainNet, shade_arrays, tiny_run, weights_of
 
 
 class Hungry(PlainNet):
@@ -64,6 +64,10 @@ def test_the_change_is_on_the_record_with_its_reason(tmp_path: Path) -> None:
     for key in ("train.batch_size", "train.accumulate"):
         assert recipe.origin(key).who == "automatic"
         assert recipe.origin(key).reason == "memory ran out with 32"
+    store = folder.store()
+    said = [text for _, kind, text in store.events() if kind == "memory"]
+    store.close()
+    assert said == ["memory ran out with 32 pictures in a batch; it goes on with 16, and 2 batches an update."]
 
 
 def test_a_batch_that_a_person_set_is_refused_with_a_sentence(tmp_path: Path) -> None:

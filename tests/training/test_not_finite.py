@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_runs import PlainNet, shade_arrays, tiny_run
 from torch import Tensor, nn
 
 from osler.structures.errors import NotFiniteError
 from osler.tasks.task import Step
 from osler.training.not_finite import explain_not_finite
+from tiny_runs import PlainNet, shade_arrays, tiny_run
 
 
 class Sick(nn.Module):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from tiny_runs import assert_same_weights, tiny_preparation, tiny_run, weights_of
 
 from osler.training.loop import fit
 from osler.training.observer import Epoch, Observer, Updates
@@ -18,6 +17,7 @@ from osler.training.progress import ProgressBar
 from osler.training.recorder import TIMINGS, epoch_row, epochs_csv
 from osler.training.state import Training
 from osler.verbs.run import Run
+from tiny_runs import assert_same_weights, tiny_preparation, tiny_run, weights_of
 
 
 class Notes(Observer):

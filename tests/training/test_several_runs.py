@@ -13,7 +13,7 @@ from osler.structures.errors import DataError, RecipeError
 from osler.training.checklist import procedure
 from osler.verbs.run import Run
 from osler.verbs.search import search
-from tiny_runs import shade_arrays, tiny_run, write_png
+from tiny_runs import TINY, no_report, shade_arrays, tiny_run, write_png
 
 
 def digits(start: int, stop: int) -> list[tuple[np.ndarray, int]]:
@@ -100,8 +100,8 @@ def test_runs_that_do_not_fit_together_are_refused(members: list[Run], tmp_path:
 @pytest.mark.parametrize("method", ["grid", "random", "bayesian"])
 def test_a_trial_knows_what_was_searched(tmp_path: Path, method: Any) -> None:
     space = {"train.lr": (1e-4, 1e-1), "train.weight_decay": (1e-5, 1e-1)}
-    tiny = {"model": "convnet", "epochs": 1, "options": {"widths": [8], "depth": 1}, "data.limit": 80, "workers": 0}
-    found = search(space, method=method, trials=4, out=tmp_path / method, quiet=True, precision="float32", **tiny)
+    with no_report():
+        found = search(space, method=method, trials=4, out=tmp_path / method, quiet=True, **TINY)
     assert len(found.runs) == 4
     scores = []
     for number, (run, trial) in enumerate(zip(found.runs, found.trials.trials, strict=True), 1):

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import PlainNet, shade, shade_arrays, shade_folders, tiny_run, write_png
 
 import osler
 from osler.structures.errors import CheckpointError, DataError, OslerError
 from osler.verbs.run import Run
+from tiny_runs import PlainNet, shade, shade_arrays, shade_folders, tiny_run, write_png
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,7 @@ def test_the_metrics_are_those_of_the_answers(digits: Run) -> None:
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_the_batch_changes_no_answer(digits: Run, size: int) -> None:
     expected = osler.evaluate(digits.path).outcome.predictions
-    np.testing.assert_allclose(
-        osler.evaluate(digits.path, batch_size=size).outcome.predictions, expected, atol=1e-5
-    )
+    np.testing.assert_allclose(osler.evaluate(digits.path, batch_size=size).outcome.predictions, expected, atol=1e-5)
 
 
 def test_other_data_is_taken_whole_and_its_classes_are_known_by_name(tmp_path: Path, run: Run) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import TINY, PlainNet, tiny_preparation
 
 from osler.structures.errors import OslerError
 from osler.training.loop import fit
 from osler.training.range_test import RangeTest
 from osler.verbs.finding_lr import find_lr
 from osler.verbs.preparing import Wishes
+from tiny_runs import TINY, PlainNet, tiny_preparation
 
 
 def range_of(optimizer: str = "momentum", **options: Any) -> RangeTest:
@@ -34,6 +34,7 @@ def test_the_suggested_rate_learns_and_a_far_larger_one_does_not(found: RangeTes
     assert found.reason
     assert found.diverged_at is not None
     assert found.suggestion < found.diverged_at
+
     def loss_after(lr: float) -> float:
         torch.manual_seed(0)
         values = {"optimizer": "momentum", "batch_size": 32, "lr": lr, "epochs": 6, "schedule": "constant"}

@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tiny_runs import shade, shade_folders, tiny_run, write_png
 
 import osler
 from osler.structures.errors import DataError
 from osler.verbs.run import Run
+from tiny_runs import shade, shade_folders, tiny_run, write_png
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def test_one_picture_and_many_get_the_same_answers(run: Run, pictures: Path) -> 
     assert all(np.isclose(a.prediction.sum(), 1) for a in many)
 
 
-def test_files_folders_and_globs_name_each_picture_once(run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_folders_and_globs_name_each_picture_once(
+    run: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(pictures)
     names = [a.path for a in run_at(run).predict("*.png", "b.png", "deep", "**/*.png")]
     assert names == ["a.png", "b.png", "deep/c.png"]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import TINY, PlainNet, no_report, shade_arrays
 from torch import Tensor, nn
 
 from osler.structures.errors import OslerError, RecipeError
@@ -14,6 +13,7 @@ from osler.training.progress import ProgressBar
 from osler.training.state import Training
 from osler.verbs.preparing import Wishes
 from osler.verbs.rehearsing import overfit, try_run
+from tiny_runs import TINY, PlainNet, no_report, shade_arrays
 
 
 def wishes(data: Any = None, model: Any = None, loss: Any = None, **values: Any) -> Wishes:
@@ -71,7 +71,9 @@ def test_a_network_that_can_learn_knows_a_few_samples_by_heart(here: Path) -> No
 
 
 def test_regularisation_and_augmentation_are_off_while_samples_are_learned(here: Path) -> None:
-    burdened = wishes(lr=0.01, label_smoothing=0.4, mixup=1.0, augment="strong", weight_decay=10.0, ema=0.999, patience=1)
+    burdened = wishes(
+        lr=0.01, label_smoothing=0.4, mixup=1.0, augment="strong", weight_decay=10.0, ema=0.999, patience=1
+    )
     assert overfit(burdened, 8).learned
 
 

@@ -8,6 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+import osler
+from osler.structures.errors import CheckpointError, OslerError, RecipeError
+from osler.training.checkpoint import read_checkpoint
+from osler.training.observer import Observer
+from osler.training.state import Training
+from osler.verbs.run import Run
 from tiny_runs import (
     TINY,
     PlainNet,
@@ -21,15 +30,6 @@ from tiny_runs import (
     weights_of,
     write_png,
 )
-from torch import Tensor, nn
-from torch.utils.data import Dataset
-
-import osler
-from osler.structures.errors import CheckpointError, OslerError, RecipeError
-from osler.training.checkpoint import read_checkpoint
-from osler.training.observer import Observer
-from osler.training.state import Training
-from osler.verbs.run import Run
 
 NET_FILE = """
 import torch
@@ -164,7 +164,7 @@ def test_a_network_and_a_loss_in_a_file_are_found_again_from_elsewhere(
     (tmp_path / "mine.py").write_text(NET_FILE)
     monkeypatch.chdir(tmp_path)
     options = {"model.options": {"width": 9}}
-    run = tiny_run(Path("run"), model="mine.py:Net", loss="mine.py:squared", **options)
+    tiny_run(Path("run"), model="mine.py:Net", loss="mine.py:squared", **options)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     recipe = osler.Run("../run").recipe.recipe

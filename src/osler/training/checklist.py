@@ -1,10 +1,10 @@
 """The checklist of a training, gone through before its first update and kept in the run's store.
 
-The procedure that textbooks give (Karpathy, Johnson and Li, CS231n, "Neural networks part 2 and 3") has a one-time setup
-(activation, preprocessing, initialisation, regularisation, gradient check) and training dynamics (babysitting, update rule,
-search of parameters, batch norm). Here each item is looked at in the network that is going to be trained, not copied from a
-wish. It takes a forward and backward pass and a few forward passes on four pictures, once; while the network trains, a learning rate is noted with every read of the
-losses, and nothing is done per update.
+The procedure that textbooks give (Karpathy, Johnson and Li, CS231n, "Neural networks part 2 and 3") has a one-time
+setup (activation, preprocessing, initialisation, regularisation, gradient check) and training dynamics (babysitting,
+update rule, search of parameters, batch norm). Here each item is looked at in the network that is going to be trained,
+not copied from a wish. It takes a forward and backward pass and a few forward passes on four pictures, once; while the
+network trains, a learning rate is noted with every read of the losses, and nothing is done per update.
 """
 
 from copy import deepcopy
@@ -145,10 +145,15 @@ def _middle(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def _complaint(check: dict[str, Any]) -> str:
+    if check["done"] and check["missing"]:
+        return (
+            f"The gradient check failed: backpropagation does not reach {check['missing']} tensors on which the loss depends. "
+            "A detached tensor, or a detour through NumPy, is the usual cause."
+        )
     if check["done"] and not check["passed"]:
         return (
             f"The gradient check failed: backpropagation gives a slope of {check['backpropagated']:.4g}, the loss has "
-            f"{check['measured']:.4g}. A detached tensor, or a backward function of one's own, is the usual cause."
+            f"{check['measured']:.4g}. A backward function of one's own is the usual cause."
         )
     return ""
 
@@ -169,7 +174,7 @@ def _spreads(model: nn.Module) -> dict[str, dict[str, Any]]:
                 "mean": float(values.mean()),
                 "spread": spread,
                 "gain": spread * float(values[0].numel()) ** 0.5,
-                "zero_bias": getattr(layer, "bias", None) is None or not bool(layer.bias.any()),  # type: ignore[union-attr]
+                "zero_bias": getattr(layer, "bias", None) is None or not bool(layer.bias.any()),
             }
     return found
 

@@ -27,6 +27,7 @@ class GradientCheck:
     backpropagated: float  # slope by backpropagation
     measured: float  # slope by central differences
     parameters: int  # tensors that took part
+    missing: int  # tensors that backpropagation does not reach, although the loss depends on some of them
 
 
 def check_gradients(task: Task, model: nn.Module, batch: Batch) -> GradientCheck:
@@ -55,18 +56,22 @@ def check_gradients(task: Task, model: nn.Module, batch: Batch) -> GradientCheck
 def compare_slopes(loss: Callable[[], Tensor], parameters: Sequence[Tensor]) -> GradientCheck:
     """The slope of a loss by its gradients, and by central differences, moving all parameters at once.
 
-    Each tensor moves along its own gradient by the same length, so that no layer is drowned by another; one whose gradient is zero
-    or missing moves at random: if that changes the loss, a gradient is missing. An error within the rounding of the loss is none.
+    Each tensor moves along its own gradient by the same length, so that no layer is drowned by another; one whose
+    gradient is zero moves at random. Tensors that backpropagation does not reach are moved by themselves: if that
+    changes the loss, their gradient is missing. An error within the rounding of the loss is none.
     """
     start = loss()
     gradients = torch.autograd.grad(start, parameters, allow_unused=True)
-    sizes = [0.0 if g is None else float(g.norm()) for g in gradients]
-    directions = [_direction(p, g, s) for p, g, s in zip(parameters, gradients, sizes, strict=True)]
-    slope, level = sum(sizes), max(abs(float(start.detach())), 1e-6)
+    reached = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
+    unreached = [p for p, g in zip(parameters, gradients, strict=True) if g is None]
+    moving, sizes = [p for p, _ in reached], [float(g.norm()) for _, g in reached]
+    directions = [g / s if s else _random(p) for (p, g), s in zip(reached, sizes, strict=True)]
+    slope, value = sum(sizes), float(start.detach())
+    missing = len(unreached) if unreached and _matter(loss, unreached, value) else 0
     best = (math.inf, math.nan)
     for share in SHARES:
-        step = min(LONGEST, share * level / slope) if slope else LONGEST
-        high, low = (_moved(loss, parameters, directions, sign * step) for sign in (1, -1))
+        step = min(LONGEST, share * max(abs(value), 1e-6) / slope) if slope else LONGEST
+        high, low = (_moved(loss, moving, directions, sign * step) for sign in (1, -1))
         measured = (high - low) / (2 * step)
         off = max(0.0, abs(measured - slope) - ROUNDING * max(abs(high), abs(low)) / step)
         error = off / max(abs(measured), slope, 1e-12)
@@ -74,14 +79,20 @@ def compare_slopes(loss: Callable[[], Tensor], parameters: Sequence[Tensor]) -> 
             best = (error, measured)
         if error <= TOLERANCE:
             break
-    return GradientCheck(best[0] <= TOLERANCE and slope > 0, best[0], slope, best[1], len(parameters))
+    passed = best[0] <= TOLERANCE and slope > 0 and not missing
+    return GradientCheck(passed, best[0], slope, best[1], len(parameters), missing)
 
 
-def _direction(parameter: Tensor, gradient: Tensor | None, size: float) -> Tensor:
-    if gradient is not None and size > 0:
-        return gradient / size
+def _random(parameter: Tensor) -> Tensor:
+    """A direction of length 1."""
     random = torch.randn_like(parameter)
     return random / random.norm()
+
+
+def _matter(loss: Callable[[], Tensor], parameters: Sequence[Tensor], value: float) -> bool:
+    """Whether the loss changes with these parameters, by more than its rounding."""
+    directions = [_random(p) * max(1.0, float(p.detach().norm())) for p in parameters]
+    return abs(_moved(loss, parameters, directions, LONGEST) - value) > 4 * ROUNDING * abs(value)
 
 
 @torch.no_grad()

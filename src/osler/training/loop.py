@@ -64,6 +64,8 @@ def _epoch(training: Training, observers: Observers) -> None:
                 raise
             failure = str(error)
         training.halve_batch(failure)
+        for observer in observers:
+            observer.batch_halved(training)
 
 
 def _windows(training: Training) -> Iterator[list[Batch]]:

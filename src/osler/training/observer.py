@@ -53,6 +53,9 @@ class Observer:
     def updated(self, training: Training, updates: Updates) -> None:
         """Some updates were made, and their losses read."""
 
+    def batch_halved(self, training: Training) -> None:
+        """Memory ran out: the recipe says with how many pictures a batch it goes on, and why."""
+
     def validating(self, training: Training, done: int, total: int) -> None:
         """Between the batches of a validation."""
 

@@ -9,6 +9,7 @@ from rich.progress import Task as Bar
 from rich.text import Text
 
 from osler.training.observer import Epoch, Observer, Updates
+from osler.training.recorder import halved
 from osler.training.state import Training
 
 REFRESH = 0.2  # seconds between redraws: reading the clock is all that the updates between cost
@@ -71,6 +72,10 @@ class ProgressBar(Observer):
     def updated(self, training: Training, updates: Updates) -> None:
         """Keeps the loss of the last update."""
         self.loss = sum(values[-1] for values in updates.losses.values())
+
+    def batch_halved(self, training: Training) -> None:
+        """Says so, and goes on."""
+        self.console.print(Text(halved(training), style="bold yellow"), soft_wrap=True)
 
     def validating(self, training: Training, done: int, total: int) -> None:
         """Shows that a validation is under way."""

@@ -27,6 +27,14 @@ def epoch_row(epoch: Epoch) -> dict[str, float]:
     return row | dict(zip(TIMINGS, (epoch.seconds, epoch.validation_seconds, speed), strict=True))
 
 
+def halved(training: Training) -> str:
+    """That the batch became smaller, and why."""
+    train, reason = training.recipe.recipe.train, training.recipe.origin("train.batch_size").reason
+    return (
+        f"{reason} pictures in a batch; it goes on with {train.batch_size}, and {train.accumulate} batches an update."
+    )
+
+
 class Recorder(Observer):
     """Writes every update's losses and every epoch's metrics into the run's store."""
 
@@ -48,6 +56,10 @@ class Recorder(Observer):
     def checkpoint_due(self, training: Training) -> None:
         """Commits, so that the store is never behind the checkpoint that is written next."""
         self.store.commit()
+
+    def batch_halved(self, training: Training) -> None:
+        """Says so."""
+        self.store.add_event("memory", halved(training))
 
     def stopped(self, training: Training) -> None:
         """Says why."""

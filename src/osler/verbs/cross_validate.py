@@ -16,7 +16,6 @@ from osler.verbs.announcing import console_for
 from osler.verbs.run import Run
 from osler.verbs.train import train
 
-
 PASSED_ON = ("data", "model", "loss", "task", "observers")  # what `train` takes beside the recipe's values
 
 
@@ -53,9 +52,7 @@ def cross_validate(
         for fold in range(folds):
             console.print(f"\n[bold]fold {fold + 1} of {folds}[/]")
             place = parent / f"fold-{fold + 1}"
-            runs.append(
-                train(recipe, out=place, overrides=overrides, quiet=quiet, **{**wishes, "data.fold": fold})
-            )
+            runs.append(train(recipe, out=place, overrides=overrides, quiet=quiet, **{**wishes, "data.fold": fold}))
     validations = [run.facts()["validation"] for run in runs]
     means = {name: mean(v[name] for v in validations) for name in validations[0]}
     spreads = {name: stdev([v[name] for v in validations]) if folds > 1 else math.nan for name in means}

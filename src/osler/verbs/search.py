@@ -71,7 +71,8 @@ def search(
     """
     _check(space, method, trials)
     parent = Path(out) if out is not None else RunFolder.create(None, "search").path
-    console, runs = console_for(quiet), []
+    console = console_for(quiet)
+    runs: list[Run] = []
 
     def objective(values: dict[str, float]) -> float:
         console.print(f"\n[bold]trial {len(runs) + 1}[/]  " + "  ".join(f"{k}={v:.3g}" for k, v in values.items()))
