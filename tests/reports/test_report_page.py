@@ -165,7 +165,7 @@ def test_page_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="disk is full"):
         write_report(replace(contents.hardly_anything(), history=contents.history(3, {})), tmp_path)
     assert page.read_bytes() == before
     assert not [f for f in tmp_path.rglob("*") if f.is_file() and f != page]

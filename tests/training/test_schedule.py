@@ -77,8 +77,13 @@ CASES = [
 ]
 
 
+def words(value):
+    """A test's name that is the same in every process."""
+    return str(value) if isinstance(value, dict) else "reference"
+
+
 @pytest.mark.craft("OP25")
-@pytest.mark.parametrize(("values", "make"), [c for c in CASES if c[0]["schedule"] != "onecycle"], ids=lambda v: str(v) if isinstance(v, dict) else "reference")
+@pytest.mark.parametrize(("values", "make"), [c for c in CASES if c[0]["schedule"] != "onecycle"], ids=words)
 @pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")
 def test_curves_equal_those_of_pytorch(values: dict, make: object) -> None:
     for row, expected in zip(ours(build(**values)), theirs(make), strict=True):
@@ -87,7 +92,7 @@ def test_curves_equal_those_of_pytorch(values: dict, make: object) -> None:
 
 @pytest.mark.craft("OP25")
 @pytest.mark.parametrize("kind", ["momentum", "adam"])
-@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear", "pct_start": 0.4, "three_phase": True}], ids=lambda v: str(v) if isinstance(v, dict) else "reference")
+@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear", "pct_start": 0.4, "three_phase": True}], ids=words)
 def test_onecycle_moves_rate_and_momentum_as_pytorch_does(kind: str, options: dict) -> None:
     def make(o: torch.optim.Optimizer) -> object:
         return reference.OneCycleLR(o, [0.1, 0.02], total_steps=TOTAL, **options)

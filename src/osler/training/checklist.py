@@ -3,8 +3,8 @@
 The procedure that textbooks give (Karpathy, Johnson and Li, CS231n, "Neural networks part 2 and 3") has a one-time
 setup (activation, preprocessing, initialisation, regularisation, gradient check) and training dynamics (babysitting,
 update rule, search of parameters, batch norm). Here each item is looked at in the network that is going to be trained,
-not copied from a wish. It takes a forward and backward pass and a few forward passes on four pictures, once; while the
-network trains, a learning rate is noted with every read of the losses, and nothing is done per update.
+not copied from a wish. It takes a forward and backward pass and a few forward passes on four pictures, once;
+nothing is done while the network trains.
 """
 
 from copy import deepcopy
@@ -25,7 +25,7 @@ from osler.structures.preprocessing import Preprocessing
 from osler.structures.sample import Sample
 from osler.training.activations_seen import activations_seen
 from osler.training.gradient_check import check_gradients
-from osler.training.observer import Observer, Updates
+from osler.training.observer import Observer
 from osler.training.state import Training
 from osler.training.store import Store
 
@@ -45,7 +45,7 @@ RULE = (
 
 
 class Checklist(Observer):
-    """Writes the facts `setup` and `dynamics` before the first update, and the learning rate as it goes."""
+    """Writes the facts `setup` and `dynamics` before the first update."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -62,19 +62,14 @@ class Checklist(Observer):
             if said:
                 self.store.add_event("checklist", said)
 
-    def updated(self, training: Training, updates: Updates) -> None:
-        """Notes the learning rate of the last of these updates."""
-        self.store.add_updates(updates.first + len(updates) - 1, {"lr": [updates.lr]})
-
 
 def procedure(store: Store) -> dict[str, dict[str, Any]]:
     """The two stages of a run with their items, as far as the run has come: see SETUP and DYNAMICS.
 
     `hyper_parameters` is empty unless the run is a trial of a search.
     """
-    numbers, rates = store.updates("lr")
     epochs = [{k: v for k, v in row.items() if k in ("epoch", "lr", "best") or "." in k} for row in store.epochs()]
-    watched = {"lr": {"updates": numbers, "values": rates}, "epochs": epochs}
+    watched = {"lr": [row["lr"] for row in epochs], "epochs": epochs}
     written = store.fact("dynamics", {})
     dynamics = {"babysitting": watched, "hyper_parameters": store.fact("searched", {}), **written}
     return {"setup": store.fact("setup", {}), "dynamics": {name: dynamics.get(name) for name in DYNAMICS}}
