@@ -13,8 +13,8 @@ from contextlib import nullcontext
 import torch
 import torch.nn.functional as F
 
+from osler.models.cost import multiply_adds
 from osler.models.registry import create_model
-from osler.training.cost import multiply_adds
 
 CASES = (
     ("lenet5", {}, 32, 1),

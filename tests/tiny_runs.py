@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 import osler
 from osler.verbs.preparing import Prepared, Wishes, prepare
@@ -97,6 +98,25 @@ def shade_arrays(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     labels = np.arange(count) % 2
     levels = np.where(labels == 1, 190, 60)
     return np.stack([shade(seed * 10_000 + i, v, size=8, channels=1) for i, v in enumerate(levels)]), labels
+
+
+class Shades(Dataset):  # type: ignore[type-arg]
+    """A torch Dataset of (picture, class)."""
+
+    classes = ("dim", "light")
+
+    def __init__(self, count: int, seed: int = 0) -> None:
+        self.images, self.targets = shade_arrays(count, seed=seed)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return torch.from_numpy(self.images[index]).permute(2, 0, 1), int(self.targets[index])
+
+
+def train_losses(run: Run) -> list[float]:
+    return [row["train.loss"] for row in run.history]
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from osler.models.choosing import choose_network as choose_network
     from osler.models.registry import create_model as create_model
     from osler.models.registry import list_models as list_models
     from osler.structures.errors import OslerError as OslerError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from osler.verbs.evaluate import evaluate as evaluate
     from osler.verbs.predict import predict as predict
     from osler.verbs.run import Run as Run
+    from osler.verbs.search import search as search
     from osler.verbs.train import resume_run as resume_run
     from osler.verbs.train import train as train
 
@@ -28,6 +30,7 @@ _PLACES = {
     "Observer": "osler.training.observer",
     "OslerError": "osler.structures.errors",
     "Run": "osler.verbs.run",
+    "choose_network": "osler.models.choosing",
     "create_model": "osler.models.registry",
     "cross_validate": "osler.verbs.cross_validate",
     "describe_data": "osler.verbs.data",
@@ -35,6 +38,7 @@ _PLACES = {
     "list_models": "osler.models.registry",
     "predict": "osler.verbs.predict",
     "resume_run": "osler.verbs.train",
+    "search": "osler.verbs.search",
     "train": "osler.verbs.train",
 }
 

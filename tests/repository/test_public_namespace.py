@@ -10,6 +10,7 @@ PUBLIC = {
     "OslerError",
     "Run",
     "__version__",
+    "choose_network",
     "create_model",
     "cross_validate",
     "describe_data",
@@ -17,6 +18,7 @@ PUBLIC = {
     "list_models",
     "predict",
     "resume_run",
+    "search",
     "train",
 }
 

@@ -1,6 +1,9 @@
 """The artefact: a trained model with all that is needed to use it, in a file without code."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,11 +92,30 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
         load_artefact(tmp_path / "theirs.safetensors")
 
 
-@pytest.mark.parametrize("about", ["{", "{}", "[]", json.dumps({"architecture": {}, "task": 3})])
+@pytest.mark.parametrize("about", ["{", "{}", "[]", "1", json.dumps({"format": "1", "architecture": {}, "task": 3})])
 def test_an_artefact_whose_description_is_broken_is_refused(tmp_path: Path, about: str) -> None:
-    save_file({"weight": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={"osler": "1", "about": about})
+    save_file({"weight": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata={"osler": about})
     with pytest.raises(CheckpointError, match=r"odd\.safetensors"):
         load_artefact(tmp_path / "odd.safetensors")
+
+
+def test_another_format_is_said(tmp_path: Path) -> None:
+    save_file({"weight": torch.zeros(2)}, tmp_path / "new.safetensors", metadata={"osler": '{"format": "9"}'})
+    with pytest.raises(CheckpointError, match="format 9; this Osler reads format 1"):
+        load_artefact(tmp_path / "new.safetensors")
+
+
+def test_the_same_model_is_the_same_file_in_every_process(tmp_path: Path) -> None:
+    script = (
+        "import sys, torch\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[1])\n"
+        "from test_artefact import artefact_of, save_artefact\n"
+        "save_artefact(artefact_of('convnet'), Path(sys.argv[2]))"
+    )
+    place = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parent)])
+    for name in ("first", "second"):
+        command = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path / name)]
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": place})
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
@@ -115,5 +137,5 @@ def test_no_code_is_in_the_file(tmp_path: Path) -> None:
     content = (tmp_path / "best.safetensors").read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    assert set(header.pop("__metadata__")) == {"osler", "about"}
+    assert set(header.pop("__metadata__")) == {"osler"}
     assert {v["dtype"] for v in header.values()} <= {"F32", "I64"}

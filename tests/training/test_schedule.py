@@ -92,7 +92,9 @@ def test_curves_equal_those_of_pytorch(values: dict, make: object) -> None:
 
 @pytest.mark.craft("OP25")
 @pytest.mark.parametrize("kind", ["momentum", "adam"])
-@pytest.mark.parametrize("options", [{}, {"anneal_strategy": "linear", "pct_start": 0.4, "three_phase": True}], ids=words)
+@pytest.mark.parametrize(
+    "options", [{}, {"anneal_strategy": "linear", "pct_start": 0.4, "three_phase": True}], ids=words
+)
 def test_onecycle_moves_rate_and_momentum_as_pytorch_does(kind: str, options: dict) -> None:
     def make(o: torch.optim.Optimizer) -> object:
         return reference.OneCycleLR(o, [0.1, 0.02], total_steps=TOTAL, **options)

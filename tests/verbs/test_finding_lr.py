@@ -28,7 +28,6 @@ def found() -> RangeTest:
     return range_of()
 
 
-@pytest.mark.craft("OP14")
 def test_the_suggested_rate_learns_and_a_far_larger_one_does_not(found: RangeTest) -> None:
     assert 1e-4 < found.suggestion < 2
     assert found.reason

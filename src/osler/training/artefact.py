@@ -40,12 +40,14 @@ def save_artefact(artefact: Artefact, path: Path) -> None:
     # Cloned: tied weights share memory, which safetensors refuses.
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in artefact.model.state_dict().items()}
     about = {
+        "format": FORMAT,
         "architecture": artefact.architecture,
         "preprocessing": artefact.preprocessing.to_dict(),
         "task": {"name": artefact.task.name, "facts": artefact.task.facts()},
         "facts": artefact.facts,
     }
-    content = save(tensors, metadata={"osler": FORMAT, "about": json.dumps(about)})
+    # One entry: safetensors writes several in an order that differs from process to process.
+    content = save(tensors, metadata={"osler": json.dumps(about)})
     write_whole(path, lambda file: file.write(content))
 
 
@@ -64,10 +66,12 @@ def load_artefact(path: Path, model: nn.Module | None = None, *, task: Task | No
         raise CheckpointError(f"There are no weights at {path}.") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged, or no safetensors file ({error}).") from None
-    if metadata.get("osler") != FORMAT:
+    if "osler" not in metadata:
         raise CheckpointError(f"{path} was not written by Osler: it does not say which network its weights belong to.")
     try:
-        about = json.loads(metadata["about"])
+        about = json.loads(metadata["osler"])
+        if about["format"] != FORMAT:
+            raise CheckpointError(f"{path} has Osler's format {about['format']}; this Osler reads format {FORMAT}.")
         task = task or task_from_facts(about["task"]["name"], about["task"]["facts"])
         preprocessing = Preprocessing.from_dict(about["preprocessing"])
         model = model if model is not None else build_again(about["architecture"], path)

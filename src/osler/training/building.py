@@ -14,6 +14,7 @@ from osler.imaging.augment import Augmentation, build_augmentation
 from osler.imaging.fit import FitTo
 from osler.imaging.pca_noise import ColourComponents, colour_components
 from osler.imaging.transform import Compose
+from osler.models.cost import multiply_adds
 from osler.models.data_initialisation import NeedsData
 from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.preprocessing import Preprocessing
@@ -23,7 +24,6 @@ from osler.training import engine as engines
 from osler.training.artefact import Artefact
 from osler.training.averaging import WeightAverage
 from osler.training.choices import choose_lr, choose_optimizer, choose_weight_decay
-from osler.training.cost import multiply_adds
 from osler.training.engine import Engine, build_engine, launched_processes
 from osler.training.input_choice import choose_from_weights, choose_preprocessing, preprocessing_of, settled
 from osler.training.network import make_model

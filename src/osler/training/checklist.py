@@ -19,6 +19,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from osler.imaging.fit import FitTo
 from osler.imaging.header import UnreadableError
+from osler.models.cost import multiply_adds
 from osler.structures.batch import Batch
 from osler.structures.errors import DataError
 from osler.structures.preprocessing import Preprocessing
@@ -31,6 +32,7 @@ from osler.training.store import Store
 
 PICTURES = 4  # for the gradient check
 SIDE = 32  # pixels that are enough to check a network which says that it can see so little
+CHECKED = 300_000_000  # multiply-adds a picture up to which gradients are checked: seconds on one core, not a minute
 TRIED = 32  # pictures, in search of readable ones
 SETUP = ("activation", "preprocessing", "initialisation", "regularisation", "gradient_check")
 DYNAMICS = ("babysitting", "update_rule", "hyper_parameters", "batch_norm")
@@ -93,10 +95,14 @@ def one_time_setup(training: Training) -> dict[str, Any]:
 def _first_batch(training: Training, preprocessing: Preprocessing) -> Batch | None:
     """A few training pictures without augmentation, spread evenly over the set; None where none can be read."""
     dataset, fit = training.train_loader.dataset, FitTo(preprocessing)
+    rows = np.linspace(0, len(dataset) - 1, min(TRIED, len(dataset))).astype(int)
+    stride = max(1, len(rows) // PICTURES)
     samples: list[Sample] = []
-    for row in np.linspace(0, len(dataset) - 1, min(TRIED, len(dataset))).astype(int)[:: max(1, TRIED // PICTURES)]:
+    for place in sorted(range(len(rows)), key=lambda i: i % stride):
+        if len(samples) == PICTURES:
+            break
         try:
-            samples.append(fit(dataset[int(row)]))
+            samples.append(fit(dataset[int(rows[place])]))
         except (UnreadableError, DataError, OSError):
             continue
     if not samples:
@@ -124,6 +130,13 @@ def _gradient_check(training: Training, batch: Batch | None) -> dict[str, Any]:
         return {"done": False, "reason": "there is no picture to look at"}
     try:
         batch = Batch(_middle(training.model, batch.images), batch.target, batch.indices)
+        channels, height, width = batch.images.shape[1:]
+        cost = multiply_adds(training.model, channels, (height, width))
+        if cost > CHECKED:
+            return {
+                "done": False,
+                "reason": f"{cost / 1e6:.0f} M multiply-adds a picture would take too long in double precision",
+            }
         return {"done": True, "pictures": len(batch), **asdict(check_gradients(training.task, training.model, batch))}
     except Exception as error:  # a person's model or loss may refuse to be copied, or to compute in double precision
         return {"done": False, "reason": f"{type(error).__name__}: {error}"}

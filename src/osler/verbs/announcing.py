@@ -121,6 +121,9 @@ def announce_end(console: Console, folder: RunFolder, prepared: Prepared) -> Non
         _say(console, "stopped", training.stop)
     store = folder.store()
     try:
+        for _, kind, text in store.events():
+            if kind == "checklist":
+                console.print(Text.assemble(("check   ", "bold yellow"), text))
         for split in ("validation", "test"):
             _say_metrics(console, split, store.fact(split) or {})
     finally:

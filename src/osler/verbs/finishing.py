@@ -117,8 +117,13 @@ def _content(
         list(recipe.rows()),
         timing | _speed(history),
         store.fact("environment", {}),
-        Remarks([*map(str, source.notes), *training.task.notes], skipped),
+        Remarks([*map(str, source.notes), *training.task.notes, *_complaints(store)], skipped),
     )
+
+
+def _complaints(store: Store) -> list[str]:
+    """What the checklist found before the first update."""
+    return [text for _, kind, text in store.events() if kind == "checklist"]
 
 
 def _speed(history: Sequence[dict[str, float]]) -> dict[str, float]:
