@@ -33,6 +33,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import cv2
 import numpy as np
 import PIL
+import simplejpeg
 import torch
 from PIL import Image, ImageEnhance, features
 
@@ -144,6 +145,7 @@ def facts(paths: Sequence[Path]) -> str:
         f"median {height} x {width} pixels, {statistics.median(p.stat().st_size for p in paths) / 1024:.0f} KiB\n"
         f"{model or platform.processor()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}; "
         f"Python {platform.python_version()}, OpenCV {cv2.__version__}, torch {torch.__version__}, "
+        f"simplejpeg {simplejpeg.__version__}, "
         f"Pillow {PIL.__version__} (libjpeg-turbo {features.version('libjpeg_turbo') or 'no'})\n"
     )
 

@@ -90,6 +90,7 @@ def test_asked_to_stop_it_writes_a_checkpoint_and_leaves_with_a_message(tmp_path
         time.sleep(0.05)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
     assert f"by {name}" in said
     assert f"osler train --resume {folder}" in " ".join(said.split())
     position = weights(folder)["position"]

@@ -3,12 +3,16 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.syntax import Syntax
 
 from osler.structures.errors import RecipeError
 from osler.training.recipe_file import read_recipe, recipe_text
+
+if TYPE_CHECKING:
+    from osler.verbs.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,20 @@ def train(request: Request) -> None:
             raise RecipeError(
                 "--resume takes a run, and words such as train.epochs=30; its recipe and folder are its own."
             )
-        resume_run(request.resume, overrides=request.overrides, quiet=request.quiet)
+        _leave(resume_run(request.resume, overrides=request.overrides, quiet=request.quiet))
         return
     resolved = read_recipe(request.recipe, request.overrides)
     if resolved.recipe.data.folds and resolved.origin("data.fold").who == "default":
         cross_validate(request.recipe, overrides=request.overrides, out=request.out, quiet=request.quiet)
         return
-    train_verb(request.recipe, out=request.out, overrides=request.overrides, quiet=request.quiet)
+    _leave(train_verb(request.recipe, out=request.out, overrides=request.overrides, quiet=request.quiet))
+
+
+def _leave(run: "Run") -> None:
+    """With the status of a process that a signal ended, where one did."""
+    status = {"Ctrl-C": 130, "SIGTERM": 143}.get(run.stopped_by, 0)
+    if status:
+        sys.exit(status)
 
 
 def show_recipe(request: Request) -> None:

@@ -69,6 +69,6 @@ class TrainSection(Section):
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field("auto", description="of pictures and weights")
     compile: bool = Field(False, description="torch.compile the network")
     workers: Count | Literal["auto"] = Field("auto", description="loader processes; 0: in this one")
-    deterministic: bool = Field(True, description="refuse kernels whose result varies from run to run")
+    deterministic: bool = Field(True, description="take kernels whose result does not vary from run to run")
     log: tuple[Literal["csv", "tensorboard"], ...] = Field(("csv",), description="further records beside run.db")
     checkpoint_every: Count = Field(0, description="updates between checkpoints; 0: at the end of each epoch")

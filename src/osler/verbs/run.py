@@ -1,5 +1,6 @@
 """A Run as a person holds it: its numbers, its recipe, and what one can do with its model."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ class Run:
             return store.epochs()
         finally:
             store.close()
+
+    @property
+    def stopped_by(self) -> str:
+        """What ended the run last: "Ctrl-C", "SIGTERM", lost patience, or that the last epoch is done; "" while it runs."""
+        with closing(self.folder.store()) as store:
+            said = [text for _, kind, text in store.events() if kind == "stopped"]
+        return said[-1] if said else ""
 
     def facts(self) -> dict[str, Any]:
         """What is recorded of the run as a whole."""

@@ -12,6 +12,7 @@ from osler.structures.errors import CheckpointError, RecipeError
 from osler.tasks.task import Task
 from osler.training.checklist import Checklist
 from osler.training.checkpoint import read_checkpoint, recipe_of, resume
+from osler.training.determinism import deterministic
 from osler.training.estimator_stage import fit_estimator
 from osler.training.interruption import stops_in_order
 from osler.training.loop import fit
@@ -71,7 +72,8 @@ def train(
     folder = new_folder(prepared, out)
     console = console_for(quiet or not training.engine.leads)
     announce(console, prepared)
-    with watched(prepared, folder, observers, console) as watchers, stops_in_order(training):
+    steady = deterministic(training.recipe.recipe.train.deterministic)
+    with watched(prepared, folder, observers, console) as watchers, stops_in_order(training), steady:
         fit(training, watchers)
     return end(prepared, folder, console, time.perf_counter() - began)
 
@@ -114,7 +116,8 @@ def resume_run(
     training = prepared.training
     console = console_for(quiet or not training.engine.leads)
     announce(console, prepared, resumed=folder.path)
-    with watched(prepared, folder, observers, console) as watchers, stops_in_order(training):
+    steady = deterministic(training.recipe.recipe.train.deterministic)
+    with watched(prepared, folder, observers, console) as watchers, stops_in_order(training), steady:
         fit(training, watchers)
     return end(prepared, folder, console, time.perf_counter() - began)
 
