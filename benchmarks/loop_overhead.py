@@ -27,7 +27,7 @@ from osler.training.recorder import Recorder
 from osler.training.run_folder import RunFolder
 from osler.verbs.preparing import Wishes
 
-BATCH, INPUTS, HIDDEN, CLASSES = 64, 64, 128, 10
+BATCH, INPUTS, HIDDEN, CLASSES = 16, 64, 32, 10
 
 
 def mlp() -> nn.Module:
