@@ -72,6 +72,11 @@ class Checkpointer(Observer):
     def __init__(self, folder: RunFolder, artefact: Artefact) -> None:
         self.folder, self.artefact = folder, artefact
 
+    def started(self, training: Training) -> None:
+        """Removes what a killed process was in the middle of writing."""
+        for stale in (*self.folder.path.glob(".*.part"), *self.folder.last.parent.glob(".*.part")):
+            stale.unlink(missing_ok=True)
+
     def epoch_ended(self, training: Training, epoch: Epoch) -> None:
         """Writes the best weights when this epoch validated best."""
         if not epoch.best:
