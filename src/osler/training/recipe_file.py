@@ -57,7 +57,7 @@ def full_key(key: str, where: str) -> str:
         return full_key(ends[0], where) if ends[0] in SECTIONS else ends[0]
     if len(ends) > 1:
         raise RecipeError(f"{where}: {key!r} could be any of {', '.join(sorted(ends))}. Write the one you mean.")
-    close = nearest(key, KEYS) or nearest(key.rsplit(".", 1)[-1], [k.rsplit(".", 1)[-1] for k in KEYS])
+    close = nearest(key, (*KEYS, *SECTIONS)) or nearest(key.rsplit(".", 1)[-1], [k.rsplit(".", 1)[-1] for k in KEYS])
     hint = f" Did you mean {close!r}?" if close else " `osler train --show` prints all keys."
     raise RecipeError(f"{where}: a recipe has no key {key!r}.{hint}")
 
