@@ -52,6 +52,7 @@ class Airbench(nn.Module):
         self.blocks = nn.Sequential(*(Block(a, b) for a, b in pairwise(before)))
         self.maximum = nn.AdaptiveMaxPool2d(1)
         self.head = nn.Linear(widths[-1], num_classes, bias=False)
+        self.input_size = 32
         self.minimum_size = 9
         self.feature_maps = tuple(FeatureMap(f"blocks.{i}", w, 2 ** (i + 1)) for i, w in enumerate(widths))
 

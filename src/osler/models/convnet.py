@@ -49,6 +49,7 @@ class ConvNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], num_classes)
         he_initialise(self)
+        self.input_size = 32
         self.minimum_size = 2 ** (len(widths) - 1)
         self.feature_maps = tuple(FeatureMap(f"stages.{i}", w, 2**i) for i, w in enumerate(widths))
 

@@ -82,6 +82,7 @@ class LeNet5(nn.Module):
         self.f6, self.act6 = nn.Linear(120, 84), act()
         self.output = nn.Linear(84, num_classes)
         he_initialise(self, gain=GAINS[activation])
+        self.input_size = 32
         self.minimum_size = 32 - 2 * padding
         self.feature_maps = (FeatureMap("s2", 6, 2), FeatureMap("s4", 16, 4), FeatureMap("act5", 120, 4))
 

@@ -2,9 +2,11 @@
 
 A family of networks is a file of this folder: a table over the blocks of `osler.nn`, with a header that names the paper
 and gives for each network the parameters and multiply-adds that the generated tests check. A network is a plain
-`nn.Module` whose constructor takes `num_classes`, `in_channels` and its own options by keyword, returns raw outputs,
-and which describes itself by two attributes:
+`nn.Module` whose constructor takes `num_classes`, `in_channels` and its own options by keyword, and returns raw outputs;
+in training a network with auxiliary classifiers returns a tuple of its own raw outputs and theirs. It
+describes itself by three attributes:
 
+    input_size    int                      side in pixels of the pictures for which it was published
     minimum_size  int                      side in pixels of the smallest picture that it can see
     feature_maps  tuple[FeatureMap, ...]   where it can be cut, finest first
 """

@@ -16,6 +16,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osler.models.public_names import publish
 from osler.models.registry import FeatureMap, register_table
 from osler.nn.convolution import conv
 from osler.nn.initialisation import he_initialise
@@ -63,6 +64,7 @@ class ResNet(nn.Module):
         if zero_init:
             start_as_shortcuts(self)
         first = 4 if large else 1
+        self.input_size = 224 if large else 32
         self.minimum_size = first * 8
         self.feature_maps = tuple(FeatureMap(f"layer{i + 1}", outs[i], first * 2**i) for i in range(4))
 
@@ -89,3 +91,5 @@ register_table(
     },
     ResNet,
 )
+for name in ("resnet18", "resnet34", "resnet50"):
+    publish("torchvision", name)

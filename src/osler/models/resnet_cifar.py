@@ -48,6 +48,7 @@ class CifarResNet(nn.Module):
         he_initialise(self)
         if zero_init:
             start_as_shortcuts(self)
+        self.input_size = 32
         self.minimum_size = 4
         self.feature_maps = tuple(FeatureMap(f"layer{i + 1}", 16 * 2**i, 2**i) for i in range(3))
 
