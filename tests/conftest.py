@@ -7,6 +7,8 @@ import pytest
 
 pytest_plugins = ["craft.collector"]
 
+os.environ["OSLER_OFFLINE"] = "1"  # no test asks the network for public weights; those of downloads unset it
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch, OpenCV and OpenMP start: several workers share the cores

@@ -5,8 +5,8 @@ import tarfile
 import pytest
 from data_files import cifar_binary, idx_folder
 
-from osler.data.download import RemoteFile, cache_folder, fetch
 from osler.data.known import KNOWN, KnownSet, known_names, read_known, read_remote, unpack
+from osler.structures.download import RemoteFile, cache_folder, fetch
 from osler.structures.errors import DataError
 
 

@@ -1,4 +1,7 @@
+import os
 import pickle
+import random
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from osler.data.arrays import ArrayDataSet
 from osler.data.files import FileDataSet
 from osler.data.loader import Loader
 from osler.data.opening import open_data
+from osler.data.person import from_person
 from osler.data.randomness import SampleRandomness
 from osler.data.reading import BatchReader
 from osler.data.recipe import DataSection
@@ -89,6 +93,91 @@ def test_reading_leaves_torchs_randomness_alone():
     list(with_workers.epoch(0))
     with_workers.close()
     assert torch.equal(torch.rand(3), expected)
+
+
+class Noise(torch.utils.data.Dataset):
+    """A person's data set that draws from the global generators of torch, NumPy and Python."""
+
+    targets = (0, 1) * 8
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        rows = [torch.rand(4).numpy(), np.random.random(4), np.array([random.random() for _ in range(4)])]
+        return np.stack(rows).astype(np.float32)[..., None], index % 2
+
+
+def noise_loader(**values):
+    return loader(from_person(Noise(), DataSection(validation=0), seed=0).train, **values)
+
+
+def test_a_persons_own_randomness_is_the_same_whatever_the_number_of_workers():
+    here, there = (noise_loader(workers=w) for w in (0, 2))
+    for epoch in (0, 1, 0):
+        assert_equal(contents(here.epoch(epoch)), contents(there.epoch(epoch)))
+    assert_equal(contents(here.epoch(1))[1:], contents(there.epoch(1, start=1)))
+    there.close()
+
+
+def rows_of(batches):
+    """Each generator's share of each picture, by picture."""
+    return {int(i): image.reshape(3, 4) for b in batches for i, image in zip(b.indices, b.images, strict=True)}
+
+
+def test_a_persons_own_randomness_differs_by_item_epoch_and_seed():
+    first, again, later, other = (
+        rows_of(noise_loader(seed=s).epoch(e)) for s, e in ((0, 0), (0, 0), (0, 1), (1, 0))
+    )
+    for generator in range(3):
+        assert len({image[generator].numpy().tobytes() for image in first.values()}) == 16
+        for i in range(16):
+            assert torch.equal(first[i][generator], again[i][generator])
+            assert not torch.equal(first[i][generator], later[i][generator])
+            assert not torch.equal(first[i][generator], other[i][generator])
+
+
+def test_a_persons_own_randomness_leaves_the_trainings_alone():
+    reading = noise_loader()
+
+    def drawn(read):
+        torch.manual_seed(0), np.random.seed(0), random.seed(0)
+        if read:
+            list(reading.epoch(0))
+        return torch.rand(1).item(), np.random.random(), random.random()
+
+    assert drawn(read=True) == drawn(read=False)
+
+
+def worker_ids(reading):
+    return [w.pid for w in reading._processes._iterator._workers]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_all_processes_of_a_job_is_the_trainings_to_answer(number):
+    reading = loader(array_data(), workers=2)
+    batches = reading.epoch(0)
+    seen = [next(batches)]
+    for pid in worker_ids(reading):
+        os.kill(pid, number)
+    seen += list(batches)
+    assert_equal(contents(seen), contents(loader(array_data()).epoch(0)))
+    workers = reading._processes._iterator._workers
+    reading.close()
+    assert not any(w.is_alive() for w in workers)
+
+
+def test_a_second_sigterm_ends_a_worker_without_an_error():
+    reading = loader(array_data(), workers=1)
+    next(reading.epoch(0))
+    (worker,) = reading._processes._iterator._workers
+    for _ in range(50):
+        os.kill(worker.pid, signal.SIGTERM)
+        worker.join(0.1)
+        if worker.exitcode is not None:
+            break
+    assert worker.exitcode == 0
+    reading.close()
 
 
 def test_randomness_differs_by_sample_epoch_and_seed_and_repeats():

@@ -4,6 +4,7 @@ import getpass
 import os
 import platform
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ def test_versions_and_machine_are_there() -> None:
     found = environment()
     assert found["PyTorch"] == torch.__version__
     assert found["Python"] == platform.python_version()
+    assert found["simplejpeg"] == version("simplejpeg")  # which decides over the pixels of a JPEG
     assert {"Osler", "platform", "processor", "cores", "accelerator"} <= set(found)
     assert all(isinstance(v, str) and v for v in found.values())
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from osler.structures.errors import CheckpointError
-from osler.training.checkpoint import check_keys, read_checkpoint, recipe_of, resume, save_checkpoint
+from osler.structures.state_keys import check_keys
+from osler.training.checkpoint import read_checkpoint, recipe_of, resume, save_checkpoint
 from osler.training.loop import fit
 from osler.training.run_folder import RunFolder
 from tiny_runs import assert_same_weights, tiny_preparation, tiny_run, weights_of

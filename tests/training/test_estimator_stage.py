@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 import osler
-from osler.classic.estimators import NAMES, build_estimator
-from osler.classic.head import EstimatorHead, load_estimator, save_estimator
+from osler.classic.estimators import NAMES, build_estimator, fit
+from osler.classic.head import EstimatorHead, load_estimator, raw_outputs, save_estimator
 from osler.models.head import penultimate
-from osler.structures.errors import CheckpointError, RecipeError
+from osler.structures.errors import CheckpointError, RecipeError, TrainingError
 from osler.verbs.loading import answering_engine
 from osler.verbs.run import Run
 from tiny_runs import shade, shade_arrays, tiny_run, write_png
@@ -63,6 +63,59 @@ def test_numbers_and_several_labels_have_an_estimator_for_each_output(tmp_path: 
     labels = np.stack([classes, 1 - classes], axis=1)
     run = with_estimator(tmp_path / "labels", "logistic", data=(images, labels), **{"data.labels": "labels"})
     assert run.metrics["f1"] > 0.9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_number_is_learnt_by_every_estimator(tmp_path: Path, name: str) -> None:
+    images, classes = shade_arrays(60)
+    data = (images, (classes * 2.0 + 0.5).astype(np.float32))
+    run = with_estimator(tmp_path / "run", name, data=data)
+    assert run.artefact().model(torch.zeros(3, 1, 8, 8)).shape == (3, 1)
+    assert run.metrics["mae"] < 0.5  # of 0.5 and 2.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("constant", [0, 1])
+def test_a_label_that_never_varies_is_answered_by_its_constant(name: str, constant: int) -> None:
+    features = np.random.default_rng(0).normal(size=(40, 3))
+    targets = np.stack([features[:, 0] > 0, np.full(40, constant)], axis=1).astype(np.float32)
+    estimator = build_estimator(name, "labels", SMALL_FOREST.get(name, {}), 0)
+    fit(estimator, features, targets)
+    said = raw_outputs(estimator, features, 2)
+    assert ((said[:, 0] > 0) == targets[:, 0]).mean() > 0.8
+    assert (said[:, 1] > 5).all() if constant else (said[:, 1] < -5).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seen", [[0, 2, 3], [1, 3], [2]])
+def test_a_class_that_no_training_picture_has_moves_no_other(name: str, seen: list[int]) -> None:
+    classes = np.resize(seen, 60)
+    features = np.eye(4)[classes] * 6 + np.random.default_rng(0).normal(size=(60, 4))
+    estimator = build_estimator(name, "class", SMALL_FOREST.get(name, {}), 0)
+    fit(estimator, features, classes)
+    said = raw_outputs(estimator, features, 5)
+    assert said.shape == (60, 5)
+    assert (said.argmax(1) == classes).mean() > 0.9
+    odds = np.exp(said) / np.exp(said).sum(1, keepdims=True)
+    assert odds[:, [c for c in range(5) if c not in seen]].max() < 1e-5
+
+
+def test_more_neighbours_than_pictures_are_refused() -> None:
+    estimator = build_estimator("neighbours", "class", {"n_neighbors": 7}, 0)
+    with pytest.raises(RecipeError, match=r"n_neighbors=7, but there are 6 training pictures"):
+        fit(estimator, np.eye(6), np.array([0, 1] * 3))
+
+
+def test_features_that_no_estimator_can_learn_from_are_said() -> None:
+    estimator = build_estimator("logistic", "class", {}, 0)
+    features = np.eye(6)
+    features[2, 3] = np.nan
+    with pytest.raises(TrainingError, match=r"cannot learn from the network's features.*NaN"):
+        fit(estimator, features, np.array([0, 1] * 3))
+
+
+def test_any_seed_of_a_run_is_one_for_an_estimator() -> None:
+    fit(build_estimator("forest", "class", {"n_estimators": 2}, 2**40), np.eye(6), np.array([0, 1] * 3))
 
 
 def test_two_classes_have_a_margin_each(tmp_path: Path) -> None:

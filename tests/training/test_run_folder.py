@@ -66,12 +66,39 @@ def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(tmp_path: P
     assert not folder.path.exists()
 
 
+@pytest.mark.parametrize("mine", ["checkpoints/model.pt", "tensorboard/events", "metrics.csv", "notes.txt"])
+def test_a_folder_that_holds_anything_is_refused_and_left_alone(tmp_path: Path, mine: str) -> None:
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("mine")
+    with pytest.raises(NoRunError, match=r"is not empty.*--out"):
+        RunFolder.create(tmp_path, "x")
+    assert (tmp_path / mine).read_text() == "mine"
+
+
 def test_the_files_of_a_person_stay_where_a_run_is_taken_away(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    folder = begun(RunFolder.create(tmp_path, "x"))
+    folder = begun(RunFolder.create(tmp_path / "run", "x"))
+    with pytest.raises(ZeroDivisionError), folder.removed_unless_begun():
+        (folder.path / "notes.txt").write_text("mine")
+        raise ZeroDivisionError
+    assert [p.name for p in folder.path.iterdir()] == ["notes.txt"]
+
+
+def test_a_failed_start_takes_away_the_folders_that_it_made_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for place in ("empty", "empty/deep/er/run"):
+        folder = begun(RunFolder.create(tmp_path / place, "x"))
+        with pytest.raises(ZeroDivisionError), folder.removed_unless_begun():
+            raise ZeroDivisionError
+        assert list(tmp_path.rglob("*")) == [tmp_path / "empty"]
+
+
+def test_a_run_that_was_there_before_is_never_taken_away(tmp_path: Path) -> None:
+    """Not even one without a checkpoint: it may be somebody's who is starting it now."""
+    begun(RunFolder.create(tmp_path / "run", "x"))
+    folder = RunFolder.existing(tmp_path / "run")
     with pytest.raises(ZeroDivisionError), folder.removed_unless_begun():
         raise ZeroDivisionError
-    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+    assert folder.recipe_path.exists()
 
 
 def test_a_run_with_a_checkpoint_stays(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from typing import Any, Literal
 
-from osler.structures.errors import RecipeError
+import numpy as np
+from jaxtyping import Float
+
+from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.registry import unknown
 
 Problem = Literal["class", "labels", "numbers"]
@@ -24,7 +27,7 @@ def build_estimator(name: str, problem: Problem, options: dict[str, Any], seed: 
 
     if name not in NAMES:
         raise RecipeError(unknown("estimator", name, NAMES))
-    kind, defaults = _class_and_defaults(name, problem, seed)
+    kind, defaults = _class_and_defaults(name, problem, seed % 2**32)  # scikit-learn's seeds are unsigned, of 32 bits
     try:
         estimator = kind(**{**defaults, **options})
         estimator._validate_params()  # else it is `fit`, after a whole training, that refuses a value
@@ -38,6 +41,45 @@ def build_estimator(name: str, problem: Problem, options: dict[str, Any], seed: 
     if problem == "numbers":
         estimator = MultiOutputRegressor(estimator)
     return make_pipeline(StandardScaler(), estimator)
+
+
+def fit(estimator: Any, features: Float[np.ndarray, "samples features"], targets: np.ndarray) -> None:
+    """Fits a pipeline of `build_estimator` to classes [samples], or labels or numbers [samples, outputs].
+
+    A label that all samples have alike, which most classifiers refuse, is answered by that constant; so is an only class.
+
+    Raises:
+        RecipeError: more neighbours are asked for than there are samples.
+        TrainingError: scikit-learn cannot learn from these features.
+    """
+    from sklearn.multioutput import MultiOutputClassifier
+
+    scaler, last = estimator[0], estimator[-1]
+    neighbours = getattr(getattr(last, "estimator", last), "n_neighbors", 0)
+    if neighbours > len(features):
+        raise RecipeError(
+            f"estimator.options: n_neighbors={neighbours}, but there are {len(features)} training pictures. Take fewer."
+        )
+    try:
+        scaled = scaler.fit_transform(features)
+        if isinstance(last, MultiOutputClassifier):
+            last.estimators_ = [_fitted(last.estimator, scaled, label) for label in targets.T]
+            last.classes_ = [one.classes_ for one in last.estimators_]
+        elif targets.ndim == 1:
+            estimator.steps[-1] = (estimator.steps[-1][0], _fitted(last, scaled, targets))
+        else:
+            last.fit(scaled, targets)
+    except ValueError as error:
+        raise TrainingError(f"The estimator cannot learn from the network's features: {error}") from None
+
+
+def _fitted(classifier: Any, features: np.ndarray, classes: np.ndarray) -> Any:
+    """A copy of a classifier, fitted; where there is one class only, what always says that class."""
+    from sklearn.base import clone
+    from sklearn.dummy import DummyClassifier
+
+    several = len(np.unique(classes)) > 1
+    return (clone(classifier) if several else DummyClassifier(strategy="most_frequent")).fit(features, classes)
 
 
 def _class_and_defaults(name: str, problem: Problem, seed: int) -> tuple[Any, dict[str, Any]]:

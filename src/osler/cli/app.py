@@ -28,13 +28,15 @@ WORDS = Annotated[
 @app.command()
 def train(
     words: WORDS = None,
-    out: Annotated[Path | None, typer.Option(help="the run's folder; else the next free one under runs/")] = None,
+    out: Annotated[Path | None, typer.Option(help="the run's folder, free or empty; else the next free one under runs/")] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="go on with a run from its last checkpoint")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="print the recipe that would run, and stop")] = False,
     try_: Annotated[bool, typer.Option("--try", help="one batch through every stage, nothing kept")] = False,
-    overfit: Annotated[int, typer.Option(metavar="N", min=0, help="can it learn N samples by heart? nothing kept")] = 0,
+    overfit: Annotated[
+        int | None, typer.Option(metavar="N", help="can it learn N samples by heart? nothing kept")
+    ] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="learning-rate range test; writes lr.png")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print nothing but errors")] = False,
 ) -> None:
@@ -54,7 +56,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="auto, train, validation, test or all")] = "auto",
     json_file: Annotated[Path | None, typer.Option("--json", help="write the numbers there")] = None,
 ) -> None:
-    """The metrics of a run on other data: osler evaluate runs/photos-1 data=more_photos."""
+    """The metrics of a run on other data: osler evaluate runs/photos-resnet18-1 data=more_photos."""
     from osler.cli import answering
 
     answering.show_evaluation(run, words or [], split, json_file)
@@ -69,7 +71,7 @@ def predict(
         Path | None, typer.Option(metavar="FOLDER", help="write the pictures with their answers there")
     ] = None,
 ) -> None:
-    """A run's answers for pictures: osler predict runs/photos-1 cat.jpg 'holiday/*.jpg'."""
+    """A run's answers for pictures: osler predict runs/photos-resnet18-1 cat.jpg 'holiday/*.jpg'."""
     from osler.cli import answering
 
     answering.show_predictions(run, pictures, out, draw)

@@ -12,6 +12,7 @@ from osler.structures.errors import RecipeError
 from osler.training.recipe_file import read_recipe, recipe_text
 
 if TYPE_CHECKING:
+    from osler.verbs.cross_validate import CrossValidation
     from osler.verbs.run import Run
 
 
@@ -26,25 +27,30 @@ class Request:
     quiet: bool
 
 
-def run(request: Request, *, show: bool, try_: bool, overfit: int, find_lr: bool) -> None:
+def run(request: Request, *, show: bool, try_: bool, overfit: int | None, find_lr: bool) -> None:
     """Calls the one verb that was asked for."""
-    chosen = [
-        name for name, on in (("--show", show), ("--try", try_), ("--overfit", overfit), ("--find-lr", find_lr)) if on
-    ]
-    if len(chosen) > 1 or (chosen and request.resume):
-        raise RecipeError(
-            f"{' and '.join([*chosen, *(['--resume'] if request.resume else [])])} exclude one another: give one."
-        )
+    asked = {"--show": show, "--try": try_, "--overfit": overfit is not None, "--find-lr": find_lr}
+    _refuse_contradictions(request, [name for name, on in asked.items() if on])
     if show:
         show_recipe(request)
     elif try_:
         rehearse(request)
-    elif overfit:
+    elif overfit is not None:
         learn_by_heart(request, overfit)
     elif find_lr:
         range_test(request)
     else:
         train(request)
+
+
+def _refuse_contradictions(request: Request, chosen: list[str]) -> None:
+    """Options that exclude one another, and a run's folder for what makes no run."""
+    if len(chosen) > 1 or (chosen and request.resume):
+        raise RecipeError(
+            f"{' and '.join([*chosen, *(['--resume'] if request.resume else [])])} exclude one another: give one."
+        )
+    if request.out is not None and chosen and chosen != ["--find-lr"]:
+        raise RecipeError(f"{chosen[0]} keeps nothing, so that --out {request.out} has no meaning: leave it out.")
 
 
 def train(request: Request) -> None:
@@ -62,12 +68,12 @@ def train(request: Request) -> None:
         return
     resolved = read_recipe(request.recipe, request.overrides)
     if resolved.recipe.data.folds and resolved.origin("data.fold").who == "default":
-        cross_validate(request.recipe, overrides=request.overrides, out=request.out, quiet=request.quiet)
+        _leave(cross_validate(request.recipe, overrides=request.overrides, out=request.out, quiet=request.quiet))
         return
     _leave(train_verb(request.recipe, out=request.out, overrides=request.overrides, quiet=request.quiet))
 
 
-def _leave(run: "Run") -> None:
+def _leave(run: "Run | CrossValidation") -> None:
     """With the status of a process that a signal ended, where one did."""
     status = {"Ctrl-C": 130, "SIGTERM": 143}.get(run.stopped_by, 0)
     if status:
@@ -103,6 +109,8 @@ def learn_by_heart(request: Request, samples: int) -> None:
     from osler.verbs.preparing import Wishes
     from osler.verbs.rehearsing import overfit
 
+    if samples < 1:
+        raise RecipeError(f"--overfit takes the number of samples to learn by heart, 1 or more; given: {samples}.")
     result = overfit(Wishes(request.recipe, request.overrides), samples)
     colour = "green" if result.learned else "yellow"
     Console(highlight=False, quiet=request.quiet).print(f"[bold {colour}]{result.verdict}[/]")

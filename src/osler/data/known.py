@@ -8,9 +8,9 @@ from pathlib import Path
 
 from osler.data.cifar import FOLDERS, find_cifar, read_cifar
 from osler.data.digits import read_digits
-from osler.data.download import RemoteFile, cache_folder, fetch
 from osler.data.idx import idx_file, read_idx_folder
 from osler.data.parts import Parts
+from osler.structures.download import RemoteFile, cache_folder, fetch
 from osler.structures.errors import DataError
 from osler.structures.files import write_whole
 from osler.structures.registry import unknown

@@ -1,8 +1,10 @@
 """The loader: batches of a data set, epoch by epoch, read here or by processes of its own."""
 
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from types import FrameType
 from typing import Any, TypedDict, Unpack
 
 import cv2
@@ -160,7 +162,20 @@ def _unchanged(reading: Reading) -> Reading:
 
 
 def _settle_in(_: int) -> None:
-    """A loader process: one thread, and Ctrl-C left to the training, which ends its loaders when it ends."""
+    """A loader process: one thread, and signals left to the training, which ends its loaders when it ends."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _wait_for_another)
+
+
+def _wait_for_another(number: int, frame: FrameType | None) -> None:
+    """The first SIGTERM is the training's to answer, also where it was sent to all processes of a job.
+
+    The second ends this one: whoever leaves without having closed its loaders sends their processes another.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os._exit(0)  # as torch's own handler does: an end by a signal would be an error to the training

@@ -15,6 +15,7 @@ from osler.data.renumbering import renumber
 from osler.data.source import DataSource
 from osler.data.table import read_table
 from osler.structures.errors import DataError
+from osler.structures.files import from_home
 from osler.structures.registry import nearest
 
 
@@ -41,7 +42,7 @@ def open_data(section: DataSection, seed: int, *, names: Sequence[str] | None = 
 
 def read_parts(section: DataSection) -> Parts:
     """The data as it lies there, in its owner's parts, neither checked nor divided."""
-    path = Path(section.path).expanduser()
+    path = from_home(section.path)
     form = section.format if section.format != "auto" else recognise(section.path)
     if form == "named":
         return read_known(section.path)
@@ -62,7 +63,7 @@ def recognise(path: str) -> str:
     Raises:
         DataError: nothing lies there, or nothing that is known.
     """
-    place = Path(path).expanduser()
+    place = from_home(path)
     if not place.exists():
         if path in known_names():
             return "named"

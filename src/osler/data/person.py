@@ -29,7 +29,9 @@ def from_person(data: Any, section: DataSection, seed: int, *, names: Sequence[s
     Args:
         data: a torch Dataset that gives (image, label); arrays (images, labels); two or three Datasets; or a dictionary
             of parts. Images are PIL's, NumPy's (height x width x channels) or torch's (channels x height x width),
-            bytes or floats 0 to 1. Labels are a class index, a vector of 0 and 1, or one or several numbers.
+            bytes or floats 0 to 1. Labels are a class index, a vector of 0 and 1, or one or several numbers. What a
+            Dataset draws from torch's, NumPy's or Python's own generator follows, while batches are read, from the
+            seed, the epoch and the item.
         section: how it is divided where the person did not.
         seed: of the division.
         names: what a trained model calls its outputs, where the data is to be judged by it: as for `open_data`. Data

@@ -2,9 +2,13 @@
 used.
 """
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 import numpy as np
+import torch
 
 WORD = 2**64
 
@@ -18,6 +22,7 @@ class Stream(IntEnum):
     ORDER = 4
     SAMPLE = 5
     STATISTICS = 6
+    ITEM = 7
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:
@@ -44,3 +49,22 @@ class SampleRandomness:
         numbers["counter"][1:] = (repeat, epoch, Stream.SAMPLE)
         self._bits.state = self._state
         return self._generator
+
+
+@contextmanager
+def global_randomness(seed: int, stream: Stream, *place: int) -> Iterator[None]:
+    """Within, torch's, NumPy's and Python's global generators start from a seed and a place; afterwards they go on as before.
+
+    For a person's code that draws from them: what it draws is then the same in whichever process it runs.
+    """
+    words = np.random.SeedSequence([seed % WORD, int(stream), *place]).generate_state(8)
+    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    torch.default_generator.manual_seed(int(words[0]) << 32 | int(words[1]))  # torch.manual_seed would turn a GPU's too
+    np.random.seed(words[2:5])
+    random.seed(words[5:].tobytes())
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before[0])
+        np.random.set_state(before[1])
+        random.setstate(before[2])

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from osler.data.arrays import ArrayDataSet
 from osler.data.files import FileDataSet
 from osler.data.order import BatchKey
-from osler.data.randomness import SampleRandomness
+from osler.data.randomness import SampleRandomness, Stream, global_randomness
 from osler.data.source import DataSet, Skipped
 from osler.imaging.header import UnreadableError
 from osler.imaging.opening import Opens, open_sample
@@ -35,10 +36,10 @@ class Reading:
 
 
 class BatchReader:
-    """Reads batches of a data set. A sample's randomness is its own, whichever process reads it."""
+    """Reads batches of a data set. A sample's randomness is its own, whichever process reads it; so is a person's data set's."""
 
     def __init__(self, dataset: DataSet, transform: SampleTransform, collate: Collate, seed: int) -> None:
-        self.dataset, self.transform, self.collate = dataset, transform, collate
+        self.dataset, self.transform, self.collate, self.seed = dataset, transform, collate, seed
         self._randomness = SampleRandomness(seed)
         self._transforms = transform.transforms if isinstance(transform, Compose) else (transform,)
         self._files = (
@@ -56,16 +57,24 @@ class BatchReader:
         skipped: list[Skipped] = []
         for row, repeat in zip(key.rows, key.repeats, strict=True):
             try:
-                samples.append(self._sample(row, self._randomness.at(key.epoch, row, repeat)))
+                samples.append(self._sample(key.epoch, row, repeat))
             except UnreadableError as error:
                 skipped.append(Skipped(self.dataset.path(row) or f"picture {row}", str(error)))
         return Reading(self._batch(samples) if samples else None, skipped)
 
-    def _sample(self, row: int, random: np.random.Generator) -> Sample:
+    def _sample(self, epoch: int, row: int, repeat: int) -> Sample:
+        random = self._randomness.at(epoch, row, repeat)
         if self._files is None:
-            return self.transform(self.dataset[row], random)
+            return self.transform(self._item(epoch, row, repeat), random)
         picture, sample = self._files.encoded(row)  # the first transform wants a window: decode no more than that
         return open_sample(picture, sample, self._transforms, random)
+
+    def _item(self, epoch: int, row: int, repeat: int) -> Sample:
+        """The sample as its data set gives it. A person's data set may draw, for itself, from any global generator."""
+        if isinstance(self.dataset, (FileDataSet, ArrayDataSet)):
+            return self.dataset[row]
+        with global_randomness(self.seed, Stream.ITEM, epoch, row, repeat):
+            return self.dataset[row]
 
     def _batch(self, samples: list[Sample]) -> Batch:
         indices = torch.tensor([sample.index for sample in samples])

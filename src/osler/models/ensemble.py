@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osler.models.main_output import main_output
 from osler.structures.errors import RecipeError
 
 Raw = Float[Tensor, "batch outputs"]
@@ -37,7 +38,7 @@ class Ensemble(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Raw:
         """Raw outputs of shape (batch, outputs), in float32 or finer."""
-        answers = torch.stack([_main(member(images)).float() for member in self.members])
+        answers = torch.stack([main_output(member(images)).float() for member in self.members])
         if self.problem == "numbers":
             return answers.mean(0)
         if self.problem == "class":
@@ -73,12 +74,8 @@ class Rescaled(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Raw:
         """Raw outputs of shape (batch, outputs)."""
-        return _main(self.network(images * self.in_scale + self.in_shift)) * self.out_scale + self.out_shift
-
-
-def _main(answer: Tensor | tuple[Tensor, ...]) -> Tensor:
-    """The main output, where a network gives auxiliary ones as well."""
-    return answer[0] if isinstance(answer, tuple) else answer
+        answer: Raw = main_output(self.network(images * self.in_scale + self.in_shift))
+        return answer * self.out_scale + self.out_shift
 
 
 def _log_mean(logs: Float[Tensor, "members batch outputs"]) -> Raw:

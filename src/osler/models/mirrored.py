@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osler.models.main_output import main_output
+
 
 class Mirrored(nn.Module):
     """Raw outputs averaged over a picture and its mirror image (Krizhevsky et al. 2012, section 4.1), at twice the cost.
@@ -16,8 +18,8 @@ class Mirrored(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch outputs"]:
         """Raw outputs of shape (batch, outputs)."""
-        outputs: Tensor = self.network(images)
+        outputs = self.network(images)
         if self.training:
-            return outputs
-        mirrored: Tensor = self.network(images.flip(3))
-        return (outputs + mirrored) / 2
+            return outputs  # type: ignore[no-any-return]  # with those of auxiliary classifiers, where there are such
+        both: Tensor = main_output(outputs) + main_output(self.network(images.flip(3)))
+        return both / 2

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from annotated_types import Gt
+from annotated_types import Gt, Le
 from pydantic import Field, model_validator
 
 from osler.structures.section import Section
@@ -29,13 +29,18 @@ class ModelSection(Section):
     name: str = Field("auto", description="a network by name, or file.py:Class; auto: by the size of the pictures")
     options: dict[str, Any] = Field({}, description="of the network, e.g. {stem: small}")
     weights: str = Field(
-        "none", description="start from these: a run's folder or a .safetensors file; none: from nothing"
+        "auto",
+        description="start from these: a run's folder, Osler's .safetensors, torchvision or torchvision:PATH or :URL (timm "
+        "likewise); none: from nothing; auto: public ImageNet weights for photographs, where they can be had",
     )
     size: Side | tuple[Side, Side] | Literal["auto"] = Field(
         "auto", description="side, or height and width, in pixels; auto: by the pictures"
     )
     fit: Literal["auto", "stretch", "crop", "pad"] = Field(
         "auto", description="how a picture gets that size: stretch; short side, then centre crop; letter-box"
+    )
+    crop_fraction: Annotated[float, Gt(0), Le(1)] | None = Field(
+        None, description="fit=crop: the share of the short side that is kept, 224 of 256 is 0.875; empty: as the weights, else all"
     )
     channels: Literal["auto", 1, 3] = Field("auto", description="1: grey, 3: RGB; auto: as the pictures are")
     mirror: bool = Field(

@@ -42,26 +42,42 @@ networks: Registry[Callable[..., nn.Module]] = Registry("network")
 GIVEN = ("num_classes", "in_channels")  # what `create_model` itself hands to a network; all else are options
 
 
-def create_model(name: str, *, num_classes: int, in_channels: int = 3, **options: Any) -> nn.Module:
-    """A new network with random weights.
+def create_model(
+    name: str, *, num_classes: int = 1000, in_channels: int = 3, weights: str = "none", **options: Any
+) -> nn.Module:
+    """A new network, with random weights or public ones.
 
     Args:
         name: a registered name (see `list_models`), or a person's own class or function as `my_net.py:Net`.
         num_classes: how many raw outputs per picture.
         in_channels: 1 for grey pictures, 3 for RGB.
+        weights: `torchvision` or `timm` (what that library publishes for this network), `torchvision:PATH` or
+            `torchvision:URL`; a head for another number of classes then starts anew. `none`: random.
         options: the network's own, see `model_options`.
 
     Raises:
         UnknownNameError: no network has that name; the message offers the nearest.
         RecipeError: an option is unknown or impossible, or the person's file gives no network.
+        CheckpointError: the weights do not fit, or cannot be read.
+        DataError: the weights cannot be downloaded.
     """
     for key, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if not isinstance(value, int) or value < 1:
             raise RecipeError(f"A network needs {key} of at least 1; given: {value!r}.")
     if is_file_spec(name):
+        if weights != "none":
+            raise RecipeError(f"{name} is your own network: load its weights in it; given: weights={weights!r}.")
         return _person_model(name, {"num_classes": num_classes, "in_channels": in_channels}, options)
     make = _networks()[name]
-    return make(num_classes=num_classes, in_channels=in_channels, **_checked(name, options))
+    if weights == "none":
+        return make(num_classes=num_classes, in_channels=in_channels, **_checked(name, options))
+    from osler.models.public_weights import load_public, public_start  # which knows the families, and they this module
+
+    start = public_start(weights, name, options)
+    options = {**start.public.options, **options}
+    model = make(num_classes=num_classes, in_channels=in_channels, **_checked(name, options))
+    load_public(model, start)
+    return model
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -11,7 +11,10 @@ import torch
 
 from osler.reports.measures import count
 
-PACKAGES = {"PyTorch": "torch", "NumPy": "numpy", "OpenCV": "opencv-python-headless", "scikit-learn": "scikit-learn"}
+PACKAGES = {
+    "PyTorch": "torch", "NumPy": "numpy", "OpenCV": "opencv-python-headless", "simplejpeg": "simplejpeg",
+    "scikit-learn": "scikit-learn",
+}  # fmt: skip
 
 
 def environment() -> dict[str, str]:

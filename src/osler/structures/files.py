@@ -52,6 +52,11 @@ def disk_full(path: Path) -> DiskFullError:
     )
 
 
+def from_home(path: str | Path) -> Path:
+    """The path with `~` and `~user` as their folders; as it is where there is no such user, for it may be a file's name."""
+    return Path(os.path.expanduser(path))
+
+
 def write_text(path: Path, text: str) -> None:
     """A text file in UTF-8, whole or not there."""
     write_whole(path, lambda file: file.write(text.encode("utf-8")))

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from osler.structures.errors import RecipeError, UnknownNameError
+from osler.structures.files import from_home
 from osler.structures.registry import unknown
 
 
@@ -33,7 +34,7 @@ def load_from_file(spec: str, kind: str = "thing") -> Any:
             f"{spec!r} does not name a {kind} in a file. Write the file, a colon and the name: my_{kind}.py:Name."
         )
     file, _, name = spec.rpartition(":")
-    path = Path(file).expanduser()
+    path = from_home(file)
     if not path.is_file():
         raise RecipeError(f"The {kind} {spec!r} is to come from {path.absolute()}, but there is no such file.")
     public = {k: v for k, v in vars(_run(path.resolve(), kind)).items() if not k.startswith("__")}

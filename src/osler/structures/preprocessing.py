@@ -1,11 +1,12 @@
 """Preprocessing: how a picture becomes a network's input. Part of the model's artefact: every verb treats pictures alike."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 Fit = Literal["stretch", "crop", "pad"]
 
@@ -27,11 +28,8 @@ class Preprocessing:
         self, images: UInt8[Tensor, "batch channels height width"] | Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels height width"]:
         """Bytes 0 to 255 become (x / 255 - mean) / std as float32 on their device; floats pass unchanged."""
-        if images.is_floating_point():
-            return images
-        mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1) * 255
-        scale = 1 / (torch.tensor(self.std, device=images.device).view(1, -1, 1, 1) * 255)
-        return (images.float() - mean).mul_(scale)
+        standardised: Tensor = Standardise(self.mean, self.std).to(images.device)(images)
+        return standardised
 
     def to_dict(self) -> dict[str, Any]:
         """As plain lists and numbers, for a file."""
@@ -42,3 +40,22 @@ class Preprocessing:
         """The inverse of `to_dict`, also after a trip through JSON."""
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**plain)
+
+
+class Standardise(nn.Module):
+    """Bytes 0 to 255 to (x / 255 - mean) / std on the device; floats pass. The constants live on the device once."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        spread = torch.tensor(std).view(1, -1, 1, 1) * 255
+        self.register_buffer("scale", 1 / spread)
+        self.register_buffer("shift", -torch.tensor(mean).view(1, -1, 1, 1) * 255 / spread)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Standardised pictures of shape (batch, channels, height, width)."""
+        if images.is_floating_point():
+            return images
+        return torch.addcmul(self.shift, images, self.scale)

@@ -7,7 +7,9 @@ import osler.tasks.classification
 import osler.tasks.multilabel
 import osler.tasks.regression  # noqa: F401  the three are registered by being imported
 from osler.data.source import DataSource, TargetKind
+from osler.structures.errors import UnknownNameError
 from osler.structures.person_code import is_file_spec, load_from_file
+from osler.structures.registry import unknown
 from osler.tasks.recipe import TaskSection
 from osler.tasks.task import LossFunction, Task, tasks
 
@@ -34,6 +36,11 @@ def task_from_facts(name: str, facts: Mapping[str, Any]) -> Task:
     """The task of a saved model: `task.name` and `task.facts()` as they were kept with it.
 
     Raises:
-        UnknownNameError: no task has that name.
+        UnknownNameError: no task has that name: it was one of the person's own.
     """
+    if name not in tasks:
+        raise UnknownNameError(
+            f"{unknown('task', name, tasks)} If this model's task was passed in Python, pass it again: "
+            "osler.evaluate(run, task=...), osler.predict(run, ..., task=...)."
+        )
     return tasks[name].from_facts(facts)

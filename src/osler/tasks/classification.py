@@ -145,6 +145,11 @@ class Classification(Task):
         of_truth = np.take_along_axis(outcome.predictions, outcome.targets[:, None], axis=1)[:, 0]
         return np.where(outcome.predictions.argmax(axis=1) == outcome.targets, 0.0, 1.0 - of_truth)
 
+    def sureness(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """The probability of what is answered."""
+        sure: Float[np.ndarray, " samples"] = outcome.predictions.max(axis=1)
+        return sure
+
     def _training_loss(self, outputs: Raw, target: Target) -> Tensor:
         weights = None if self._weights is None else self._weights.on(outputs.device)
         return self._loss(outputs, target, weights, self.label_smoothing)

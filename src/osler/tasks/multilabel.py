@@ -156,6 +156,11 @@ class Multilabel(Task):
         wrong = (outcome.predictions >= self.thresholds) != truth
         return np.where(wrong, np.abs(outcome.predictions - truth), 0.0).sum(axis=1)
 
+    def sureness(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """How far the most doubtful of the labels is from its threshold."""
+        sure: Float[np.ndarray, " samples"] = np.abs(outcome.predictions - self.thresholds).min(axis=1)
+        return sure
+
     def _given(self, prediction: Float[np.ndarray, " labels"]) -> list[int]:
         return np.flatnonzero(prediction >= self.thresholds).tolist()
 

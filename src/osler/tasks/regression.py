@@ -148,6 +148,10 @@ class Regression(Task):
         errors = (outcome.predictions - outcome.targets) / np.asarray(self.std)
         return np.sqrt(np.square(errors).mean(axis=1))
 
+    def sureness(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """Numbers come without a probability: the nearer the truth, the better the answer."""
+        return -self.mistakes(outcome)
+
     def _loss(self, outputs: Raw, target: Float[Tensor, "batch numbers"]) -> Tensor:
         scaled = self.raw_targets(target)
         return (

@@ -6,6 +6,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osler.models.main_output import main_output
 from osler.structures.batch import Batch
 from osler.structures.errors import TrainingError
 from osler.tasks.task import Losses, Step
@@ -29,8 +30,7 @@ def evaluated(
     model: nn.Module, batch: Batch, outputs: int, criterion: Criterion
 ) -> tuple[Float[Tensor, "batch outputs"], Losses]:
     """Raw outputs in float32 and their loss; auxiliary classifiers are left out."""
-    answer = model(batch.images)
-    raw = _checked(answer[0] if isinstance(answer, tuple) else answer, batch.target, outputs)
+    raw = _checked(main_output(model(batch.images)), batch.target, outputs)
     return raw, {"loss": criterion(raw, batch.target)}
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from osler.data.source import DataSource
+from osler.models.main_output import main_output
 from osler.structures.batch import Batch
 from osler.structures.registry import Registry
 from osler.structures.sample import Sample
@@ -47,6 +48,9 @@ class Task(ABC):
     name: ClassVar[str]
     monitor: ClassVar[str]  # the metric by which the best checkpoint is chosen
     direction: ClassVar[Literal["max", "min"]] = "max"
+    thresholds: Float[np.ndarray, " labels"] = np.zeros(
+        0
+    )  # probability from which each label is given; empty: no labels
     notes: Sequence[str] = ()  # what was found or chosen when the task was built that the person should know
 
     @classmethod
@@ -91,6 +95,13 @@ class Task(ABC):
     def evaluate(self, model: nn.Module, batch: Batch) -> tuple[Any, Losses]:
         """Raw outputs and losses of a batch, the model in evaluation mode, no gradient."""
 
+    def answer(self, model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> Any:
+        """Raw outputs for standardised pictures of which no truth is known, the model in evaluation mode, no gradient.
+
+        Unless a task says otherwise: what the network puts out, without auxiliary classifiers.
+        """
+        return main_output(model(images))
+
     @abstractmethod
     def decode(self, outputs: Any) -> Any:
         """Raw outputs as predictions: an array (or list) on the CPU with a row per picture."""
@@ -119,6 +130,10 @@ class Task(ABC):
 
     def mistakes(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
         """How wrong each prediction is (0 = right; larger = worse), for the report's worst mistakes."""
+        return np.zeros(len(outcome.indices))
+
+    def sureness(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """How sure each prediction is (larger = surer), for the report's surest right answers."""
         return np.zeros(len(outcome.indices))
 
 

@@ -13,9 +13,9 @@ from osler.models.registry import create_model
 from osler.structures.errors import CheckpointError, OslerError
 from osler.structures.files import write_whole
 from osler.structures.preprocessing import Preprocessing
+from osler.structures.state_keys import check_keys
 from osler.tasks.building import task_from_facts
 from osler.tasks.task import Task
-from osler.training.checkpoint import check_keys
 
 FORMAT = "1"
 

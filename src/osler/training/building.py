@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from osler.data.loader import Loader
+from osler.data.readable import readable_samples
 from osler.data.source import DataSource
 from osler.imaging.augment import Augmentation, build_augmentation
 from osler.imaging.fit import FitTo
@@ -17,7 +18,7 @@ from osler.imaging.transform import Compose
 from osler.models.cost import multiply_adds
 from osler.models.data_initialisation import NeedsData
 from osler.structures.errors import RecipeError, TrainingError
-from osler.structures.preprocessing import Preprocessing
+from osler.structures.preprocessing import Preprocessing, Standardise
 from osler.tasks.building import build_task
 from osler.tasks.task import Task
 from osler.training import engine as engines
@@ -25,12 +26,14 @@ from osler.training.artefact import Artefact
 from osler.training.averaging import WeightAverage
 from osler.training.choices import choose_lr, choose_optimizer, choose_weight_decay
 from osler.training.engine import Engine, build_engine, launched_processes
-from osler.training.input_choice import choose_from_weights, choose_preprocessing, preprocessing_of, settled
-from osler.training.network import make_model
+from osler.training.fine_tuning import Freezing, scale_learning_rates
+from osler.training.input_choice import choose_preprocessing, preprocessing_of, settled
+from osler.training.network import choose_network, make_model
 from osler.training.optimizer import build_optimizer
-from osler.training.recipe import ResolvedRecipe
+from osler.training.recipe import PASSED, ResolvedRecipe
 from osler.training.schedule import build_schedule
-from osler.training.state import Group, Standardise, Training, seed_everything
+from osler.training.starting_weights import choose_start
+from osler.training.state import Group, Training, seed_everything
 
 COLOUR_PICTURES = 500  # whose pixels give the principal colours
 INITIALISATION_PICTURES = 2_000  # for networks whose first weights are measured on the training pictures
@@ -46,9 +49,11 @@ class Given:
 
 
 def build_training(
-    resolved: ResolvedRecipe, source: DataSource, given: Given | None = None
+    resolved: ResolvedRecipe, source: DataSource, given: Given | None = None, *, fresh: bool = True
 ) -> tuple[Training, Artefact]:
     """A training at its start, and the artefact that its best weights will fill.
+
+    One that is not fresh goes on from a checkpoint, which brings its weights: nothing is read or measured for them.
 
     Raises:
         OslerError: the recipe, the data and the network do not fit; the message says how.
@@ -60,18 +65,23 @@ def build_training(
     elif resolved.recipe.task.name == "auto":
         name = {"class": "classification", "labels": "multilabel", "numbers": "regression"}[source.kind]
         resolved = resolved.choose("task.name", name, f"the data has {_labels_of(source)}")
+    if given.loss is not None:
+        resolved = resolved.choose("task.loss", PASSED, "a loss passed in Python", who="person")
     task = given.task or build_task(resolved.recipe.task, source, seed=resolved.recipe.seed, loss=given.loss)
-    resolved = choose_preprocessing(choose_from_weights(resolved), source)
+    resolved = choose_preprocessing(_started(resolved, source, given) if fresh else resolved, source)
     preprocessing = preprocessing_of(resolved.recipe.model, source.names)
-    resolved, model, architecture = make_model(resolved, given.model, task, preprocessing)
+    resolved, model, architecture = make_model(resolved, given.model, task, preprocessing, fresh=fresh)
     model.preprocessing = preprocessing  # type: ignore[assignment]
     resolved = _choose_computing(resolved, source, model, preprocessing)
     engine = build_engine(resolved.recipe.train)
     resolved, train_loader, validation_loader, augmentation = _loaders(resolved, source, task, preprocessing, engine)
     standardise = Standardise(preprocessing.mean, preprocessing.std).to(engine.device)
     model = engine.place(model)
-    if isinstance(model, NeedsData) and resolved.recipe.model.weights == "none":
+    if fresh and isinstance(model, NeedsData) and resolved.recipe.model.weights == "none":
         model.initialise_from_data(standardise(_first_pictures(source, preprocessing).to(engine.device)))
+    freezing = Freezing(model, resolved.recipe.finetune)
+    freezing.for_good(model)
+    scale_learning_rates(model, resolved.recipe.finetune)
     training = Training(
         recipe=resolved,
         task=task,
@@ -82,11 +92,21 @@ def build_training(
         validation_loader=validation_loader,
         standardise=standardise,
         batch_transforms=augmentation.batch,
+        freezing=freezing,
         average=WeightAverage(model, decay=resolved.recipe.train.ema) if resolved.recipe.train.ema else None,
     )
     if resolved.recipe.train.compile:
         model.compile()
     return training, Artefact(model, preprocessing, task, architecture)
+
+
+def _started(resolved: ResolvedRecipe, source: DataSource, given: Given) -> ResolvedRecipe:
+    """Which network, and what it starts from."""
+    if given.model is None:
+        return choose_start(choose_network(resolved, source), source)
+    if resolved.recipe.model.weights == "auto":
+        return resolved.choose("model.weights", "none", "your own network starts as it was passed")
+    return choose_start(resolved, source)
 
 
 def _labels_of(source: DataSource) -> str:
@@ -184,15 +204,13 @@ def _components(resolved: ResolvedRecipe, source: DataSource) -> ColourComponent
     """The principal colours of the training pictures, where colour noise is asked for (Krizhevsky et al. 2012, section 4.1)."""
     if not resolved.recipe.data.augment.pca_noise or resolved.recipe.model.channels != 3:
         return None
-    chosen = np.linspace(0, len(source.train) - 1, min(len(source.train), COLOUR_PICTURES)).astype(int)
-    return colour_components(source.train[int(i)].image for i in chosen)
+    return colour_components(sample.image for sample in readable_samples(source.train, COLOUR_PICTURES))
 
 
 def _first_pictures(source: DataSource, preprocessing: Preprocessing) -> Tensor:
     """Some training pictures without augmentation, spread evenly over the set."""
     fit, rng = FitTo(preprocessing), np.random.default_rng(0)
-    chosen = np.linspace(0, len(source.train) - 1, min(len(source.train), INITIALISATION_PICTURES)).astype(int)
-    pictures = np.stack([fit(source.train[int(i)], rng).image for i in chosen])
+    pictures = np.stack([fit(s, rng).image for s in readable_samples(source.train, INITIALISATION_PICTURES)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from osler.classic.estimators import build_estimator
+from osler.classic.estimators import build_estimator, fit
 from osler.classic.head import EstimatorHead, save_estimator
 from osler.data.loader import Loader
 from osler.data.source import TargetKind
@@ -33,14 +33,15 @@ def fit_estimator(
         seed=training.recipe.recipe.seed,
         order="sequential",
         workers=old.workers,
+        unreadable=training.recipe.recipe.data.unreadable,
     )
     with training.shipped() as model:
         features, targets = features_of(training, model, loader)
     estimator = build_estimator(section.name, kind, dict(section.options), training.recipe.recipe.seed)
-    estimator.fit(features, targets.ravel() if kind == "numbers" and targets.shape[-1] == 1 else targets)
+    fit(estimator, features, targets)
     if training.engine.leads:
         save_estimator(estimator, folder.estimator)
-    return EstimatorHead(training.model, estimator, kind)
+    return EstimatorHead(training.model, estimator, training.task.outputs)
 
 
 def features_of(training: Training, model: nn.Module, loader: Loader) -> tuple[np.ndarray, np.ndarray]:

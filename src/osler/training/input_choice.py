@@ -1,7 +1,6 @@
 """How pictures enter the network: size, channels, fit and statistics, chosen where the person left them open."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, TypeVar
 
 from osler.data.source import DataSource
@@ -10,14 +9,11 @@ from osler.models.recipe import ModelSection, Statistics
 from osler.models.registry import list_models, minimum_size, model_options
 from osler.structures.errors import RecipeError
 from osler.structures.preprocessing import Preprocessing
-from osler.training.artefact import load_artefact
 from osler.training.recipe import ResolvedRecipe
+from osler.training.starting_weights import SMALL_PICTURE
 
 Number = TypeVar("Number", bound=int)
 
-SMALL_PICTURE = (
-    64  # pixels up to which a stem that shrinks by four would leave too little to see (He et al. 2015, section 4.2)
-)
 NAMED_STATISTICS = {
     "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
     "half": Statistics(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
@@ -62,32 +58,6 @@ def settled(value: Number | Literal["auto"]) -> Number:
 
 def _rounded(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(round(float(v), 4) for v in values)
-
-
-def choose_from_weights(resolved: ResolvedRecipe) -> ResolvedRecipe:
-    """Where the network starts from a trained one, its pictures are prepared as that one's were."""
-    if resolved.recipe.model.weights == "none":
-        return resolved
-    found = load_artefact(weights_path(resolved.recipe.model.weights))
-    theirs = found.preprocessing
-    choices = {
-        "name": found.architecture["name"],
-        "options": found.architecture["options"],
-        "size": theirs.size,
-        "fit": theirs.fit,
-        "channels": theirs.channels,
-        "standardise": Statistics(mean=theirs.mean, std=theirs.std),
-    }
-    for key, value in choices.items():
-        if resolved.value(f"model.{key}") in ("auto", {}) and value is not None:
-            resolved = resolved.choose(f"model.{key}", value, "as the weights were trained", who="weights")
-    return resolved
-
-
-def weights_path(weights: str) -> Path:
-    """The file of weights that a recipe names: itself, or the best of a run's folder."""
-    path = Path(weights)
-    return path / "checkpoints" / "best.safetensors" if path.is_dir() else path
 
 
 def _choose_small_stem(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
@@ -138,4 +108,13 @@ def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessi
     if len(mean) != channels:
         raise RecipeError(f"model.standardise has {len(mean)} numbers, but pictures have {channels} channels.")
     sides = (size, size) if isinstance(size, int) else size
-    return Preprocessing(sides, channels, section.fit, mean=mean, std=std, mirror=section.mirror, names=tuple(names))  # type: ignore[arg-type]
+    return Preprocessing(
+        sides,
+        channels,
+        section.fit,  # type: ignore[arg-type]
+        crop_fraction=1.0 if section.crop_fraction is None else section.crop_fraction,
+        mean=mean,
+        std=std,
+        mirror=section.mirror,
+        names=tuple(names),
+    )

@@ -8,6 +8,8 @@ from types import FrameType
 
 from osler.training.state import Training
 
+SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}  # what asks a run to stop, as its record names it
+
 
 @contextmanager
 def stops_in_order(training: Training) -> Iterator[None]:
@@ -15,10 +17,10 @@ def stops_in_order(training: Training) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.getsignal(s) for s in SIGNALS}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        training.asked_to_stop = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}[signal.Signals(number)]
+        training.asked_to_stop = SIGNALS[signal.Signals(number)]
         signal.signal(number, before[signal.Signals(number)])
 
     for number in before:

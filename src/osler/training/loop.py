@@ -51,6 +51,8 @@ def fit(training: Training, observers: Observers) -> None:
 def _epoch(training: Training, observers: Observers) -> None:
     """The rest of the current epoch; again from where it stood, with half the batch, when memory runs out."""
     training.model.train()
+    if training.freezing is not None:
+        training.freezing.apply(training.model, training.position.epoch)
     while True:
         try:
             for window in _windows(training):
@@ -179,7 +181,7 @@ def _finish_gradients(training: Training, group: Group) -> None:
 @contextmanager
 def _only(training: Training, group: Group) -> Iterator[None]:
     """While a group is updated, the parameters of the others want no gradient: a generator's step leaves none in its critic."""
-    others = [p for g in training.groups.values() if g is not group for p in g.parameters]
+    others = [p for g in training.groups.values() if g is not group for p in g.parameters if p.requires_grad]
     for parameter in others:
         parameter.requires_grad_(False)
     try:

@@ -5,30 +5,44 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from osler.models.head import find_head
+from osler.data.source import DataSource
+from osler.models.public_weights import is_public
 from osler.models.registry import create_model
 from osler.structures.errors import RecipeError
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.task import Task
-from osler.training.artefact import load_artefact
-from osler.training.checkpoint import check_keys
-from osler.training.input_choice import weights_path
 from osler.training.recipe import ResolvedRecipe
+from osler.training.starting_weights import SMALL_PICTURE, load_start
+
+
+def choose_network(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
+    """A network for the size of the pictures, unless the person or the weights say which."""
+    section = resolved.recipe.model
+    if section.name != "auto" or not (section.weights in ("auto", "none") or is_public(section.weights)):
+        return resolved
+    side = min(source.typical_size) if section.size == "auto" else section.size
+    side = side if isinstance(side, int) else min(side)
+    if side <= SMALL_PICTURE:
+        return resolved.choose("model.name", "convnet", f"small and quick, made for pictures of {side} pixels")
+    return resolved.choose("model.name", "resnet18", "the field's usual start for photographs")
 
 
 def make_model(
-    resolved: ResolvedRecipe, module: nn.Module | None, task: Task, preprocessing: Preprocessing
+    resolved: ResolvedRecipe, module: nn.Module | None, task: Task, preprocessing: Preprocessing, *, fresh: bool = True
 ) -> tuple[ResolvedRecipe, nn.Module, dict[str, Any]]:
-    """The network, and the arguments that make it again."""
+    """The network, and the arguments that make it again. One that is not fresh gets its weights from a checkpoint later."""
     if module is not None:
         kind = type(module).__name__
+        if resolved.recipe.model.weights != "none":
+            raise RecipeError(
+                f"model.weights={resolved.recipe.model.weights} is not loaded into a module that was passed in Python. "
+                "Load them into it before, or name the network in the recipe (model=my_net.py:Net)."
+            )
         resolved = resolved.choose(
             "model.name", f"{type(module).__module__}:{kind}", "a module passed in Python", who="person"
         )
         _check_outputs(module, task, preprocessing)
         return resolved, module, {"name": None, "class": kind}
-    if resolved.recipe.model.name == "auto":
-        resolved = resolved.choose("model.name", *_choose_model(preprocessing))
     section = resolved.recipe.model
     architecture = {
         "name": section.name,
@@ -44,16 +58,9 @@ def make_model(
             f"{section.name} cannot see pictures of {height}x{width}: it needs {smallest}x{smallest} or larger (model.size)."
         )
     _check_outputs(model, task, preprocessing)
-    if section.weights != "none":
-        _load_weights(model, section.weights)
+    if fresh and section.weights != "none":
+        load_start(model, section.weights, network=section.name, options=dict(section.options))
     return resolved, model, architecture
-
-
-def _choose_model(preprocessing: Preprocessing) -> tuple[str, str]:
-    side = min(preprocessing.size)
-    if side <= 64:
-        return "convnet", f"small and quick, made for pictures of {side} pixels"
-    return "resnet18", "the field's usual start for photographs"
 
 
 def _check_outputs(model: nn.Module, task: Task, preprocessing: Preprocessing) -> None:
@@ -80,15 +87,3 @@ def _check_outputs(model: nn.Module, task: Task, preprocessing: Preprocessing) -
             f"{type(model).__name__} puts out {list(output.shape[1:])} numbers for a picture; "
             f"{task.name} on this data needs [{task.outputs}]."
         )
-
-
-def _load_weights(model: nn.Module, weights: str) -> None:
-    """Fills the network from a run or a file that Osler wrote; a head for other classes starts anew."""
-    path = weights_path(weights)
-    found = load_artefact(path).model.state_dict()
-    head, layer = find_head(model)
-    fits = found[f"{head}.weight"].shape == layer.weight.shape if f"{head}.weight" in found else True
-    if not fits:
-        found |= {k: v for k, v in model.state_dict().items() if k.startswith(f"{head}.")}
-    check_keys(model.state_dict(), found, str(path))
-    model.load_state_dict(found)

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Lt
 from pydantic import Field
 
 from osler.classic.recipe import EstimatorSection
@@ -11,6 +12,7 @@ from osler.data.recipe import DataSection
 from osler.models.recipe import ModelSection
 from osler.structures.section import Section
 from osler.tasks.recipe import TaskSection
+from osler.training.fine_tuning import FineTuningSection
 from osler.training.section import TrainSection
 
 Who = Literal["default", "weights", "automatic", "person"]
@@ -23,10 +25,15 @@ class Recipe(Section):
     model: ModelSection = Field(ModelSection(), description="which network, and how pictures enter it")
     task: TaskSection = Field(TaskSection(), description="what the network is for")
     train: TrainSection = Field(TrainSection(), description="how it is fitted")
+    finetune: FineTuningSection = Field(
+        FineTuningSection(), description="which layers move, where it starts from trained weights"
+    )
     estimator: EstimatorSection = Field(
         EstimatorSection(), description="a scikit-learn estimator fitted on the network's features"
     )
-    seed: int = Field(0, description="of all randomness: initial weights, order, augmentation, dropout")
+    seed: Annotated[int, Ge(0), Lt(2**63)] = Field(
+        0, description="of all randomness: initial weights, order, augmentation, dropout"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class Origin:
 
 
 DEFAULT = Origin("default")
+PASSED = "(passed in Python)"  # stands for data and functions, which no file can hold
 
 
 @dataclass(frozen=True, slots=True)

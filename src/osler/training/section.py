@@ -14,12 +14,16 @@ Amount = Annotated[float, Ge(0)]
 class TrainSection(Section):
     """How the network is fitted. `auto` values are chosen once, with a reason, and frozen into the run's recipe."""
 
-    epochs: Annotated[int, Gt(0)] = Field(20, description="passes over the training pictures")
+    epochs: Annotated[int, Gt(0)] = Field(
+        20,
+        description="passes over the training pictures; a run that goes on with another number has from there the learning "
+        "rates of a run of that length",
+    )
     batch_size: Annotated[int, Gt(0)] | Literal["auto"] = Field(
-        "auto", description="pictures in an update, all processes together"
+        "auto", description="pictures in a batch, all processes together; an update takes `accumulate` of them"
     )
     accumulate: Annotated[int, Gt(0)] = Field(
-        1, description="batches whose gradients make one update, each of batch_size"
+        1, description="batches whose gradients make one update: of batch_size x accumulate pictures"
     )
 
     optimizer: str = Field(

@@ -20,6 +20,7 @@ from osler.structures.errors import RecipeError, TrainingError
 from osler.tasks.task import Outcome, Task
 from osler.training.averaging import WeightAverage
 from osler.training.engine import Engine
+from osler.training.fine_tuning import Freezing
 from osler.training.recipe import ResolvedRecipe
 from osler.training.schedule import Schedule
 
@@ -67,6 +68,7 @@ class Training:
     validation_loader: Loader | None = None
     standardise: nn.Module = field(default_factory=nn.Identity)  # bytes to floats, on the device
     batch_transforms: Sequence[BatchTransform] = ()
+    freezing: Freezing | None = None  # which layers stay as they are
     average: WeightAverage | None = None
     position: Position = field(default_factory=Position)
     best: Best = field(default_factory=Best)
@@ -253,22 +255,3 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-
-
-class Standardise(nn.Module):
-    """Bytes 0 to 255 to (x / 255 - mean) / std on the device; floats pass. The constants live on the device once."""
-
-    shift: Tensor
-    scale: Tensor
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        spread = torch.tensor(std).view(1, -1, 1, 1) * 255
-        self.register_buffer("scale", 1 / spread)
-        self.register_buffer("shift", -torch.tensor(mean).view(1, -1, 1, 1) * 255 / spread)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Standardised pictures of shape (batch, channels, height, width)."""
-        if images.is_floating_point():
-            return images
-        return torch.addcmul(self.shift, images, self.scale)

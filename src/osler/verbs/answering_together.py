@@ -13,6 +13,7 @@ from osler.data.opening import open_data
 from osler.data.source import DataSet
 from osler.models.ensemble import Ensemble, Rescaled
 from osler.structures.errors import DataError, RecipeError
+from osler.tasks.task import Task
 from osler.training.artefact import Artefact
 from osler.training.run_folder import RunFolder
 from osler.verbs.loading import PROBLEMS, load_trained
@@ -32,11 +33,11 @@ def run_paths(runs: Runs) -> list[str | Path]:
     return paths
 
 
-def load_runs(runs: Runs, *, model: nn.Module | None = None) -> Artefact:
+def load_runs(runs: Runs, *, model: nn.Module | None = None, task: Task | None = None) -> Artefact:
     """The best weights of a run; of several runs, the ensemble that averages what they predict.
 
     The members may be different networks with other channel statistics, and for numbers with other scales: each sees and says in
-    its own units. A `model` that was passed in Python is filled once for each run.
+    its own units. A `model` that was passed in Python is filled once for each run; so is its `task` taken for all.
 
     Raises:
         NoRunError, CheckpointError: a run cannot be used.
@@ -44,9 +45,13 @@ def load_runs(runs: Runs, *, model: nn.Module | None = None) -> Artefact:
     """
     paths = run_paths(runs)
     if len(paths) == 1:
-        return load_trained(paths[0], model=model)
-    members = [load_trained(path, model=copy.deepcopy(model)) for path in paths]
+        return load_trained(paths[0], model=model, task=task)
+    members = [load_trained(path, model=copy.deepcopy(model), task=task) for path in paths]
     first = members[0]
+    if first.task.name not in PROBLEMS:
+        raise RecipeError(
+            f"Only the tasks {', '.join(PROBLEMS)} are answered by several runs together; these are for {first.task.name}."
+        )
     for path, other in zip(paths[1:], members[1:], strict=True):
         _refuse_strangers(first, other, paths[0], path)
     networks = [_in_units_of(first, member) for member in members]
@@ -85,7 +90,7 @@ def _refuse_strangers(first: Artefact, other: Artefact, path: Any, of: Any) -> N
     pairs: dict[str, tuple[Any, Any]] = {
         "task": (first.task.name, other.task.name),
         "names": (mine.names, theirs.names),
-        "threshold": (_thresholds(first), _thresholds(other)),
+        "threshold": (first.task.thresholds.tolist(), other.task.thresholds.tolist()),
         **{key: (getattr(mine, key), getattr(theirs, key)) for key in ("size", "channels", "fit", "crop_fraction")},
     }
     for what, (a, b) in pairs.items():
@@ -94,10 +99,6 @@ def _refuse_strangers(first: Artefact, other: Artefact, path: Any, of: Any) -> N
                 f"{path} and {of} cannot answer together: their {what} differs ({_words(a)} and {_words(b)}). "
                 "Train the members of an ensemble with the same task and the same size and fit of the pictures."
             )
-
-
-def _thresholds(artefact: Artefact) -> list[float]:
-    return np.asarray(getattr(artefact.task, "thresholds", ())).tolist()
 
 
 def _words(value: Any) -> str:

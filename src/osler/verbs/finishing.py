@@ -68,7 +68,7 @@ def _answers(prepared: Prepared, folder: RunFolder) -> dict[str, Answered]:
     source, artefact = prepared.source, copy.copy(prepared.artefact)
     artefact.model = prepared.training.model.eval()
     if folder.estimator.exists():
-        artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), source.kind).eval()
+        artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), artefact.task.outputs).eval()
     engine, standardise = answering_engine(looking_twice(artefact), str(prepared.training.engine.device))
     answered = {}
     for split, dataset in (("validation", source.validation), ("test", source.test)):
@@ -83,6 +83,7 @@ def _answers(prepared: Prepared, folder: RunFolder) -> dict[str, Answered]:
             seed=0,
             order="sequential",
             workers=prepared.training.train_loader.workers,
+            unreadable=prepared.training.recipe.recipe.data.unreadable,
         )
         outcome = evaluate(artefact.model, artefact.task, loader, engine=engine, standardise=standardise)
         answered[split] = Answered(dataset, outcome, artefact.task.metrics(outcome))
@@ -103,7 +104,14 @@ def _content(
     history = store.epochs()
     skipped = [*source.skipped, *training.train_loader.skipped]
     return ReportContent(
-        Subject(training.task.name, model, source.name, tuple(source.names), counts, recipe.recipe.task.threshold),
+        Subject(
+            training.task.name,
+            model,
+            source.name,
+            tuple(source.names),
+            counts,
+            tuple(training.task.thresholds.tolist()),
+        ),
         Result(
             training.monitor,
             training.task.direction,
@@ -143,18 +151,10 @@ def _pictures(prepared: Prepared, answered: dict[str, Answered]) -> Pictures:
     found, task = answered[split], prepared.training.task
     wrong = task.mistakes(found.outcome)
     worst = [i for i in np.argsort(-wrong, kind="stable") if wrong[i] > 0][:SHOWN_ANSWERS]
-    sure = np.array([_sureness(p) for p in found.outcome.predictions])
-    right = [i for i in np.argsort(-sure, kind="stable") if wrong[i] == 0][:SHOWN_ANSWERS]
-    if task.name == "regression":
-        right = list(np.argsort(wrong, kind="stable")[:SHOWN_ANSWERS])
+    good = wrong == 0 if task.name != "regression" else np.ones(len(wrong), bool)  # no number is quite right
+    right = [i for i in np.argsort(-task.sureness(found.outcome), kind="stable") if good[i]][:SHOWN_ANSWERS]
     draw = lambda rows: [p for p in (_answer_picture(prepared, found, int(i)) for i in rows) if p is not None]  # noqa: E731
     return Pictures(batch, draw(worst), draw(right), split)
-
-
-def _sureness(prediction: Any) -> float:
-    """The largest probability; for several labels, the least distance from undecided."""
-    values = np.atleast_1d(np.asarray(prediction, dtype=np.float64))
-    return float(values.max())
 
 
 def _answer_picture(prepared: Prepared, found: Answered, row: int) -> Picture | None:

@@ -7,32 +7,33 @@ from torch import nn
 
 from osler.classic.head import EstimatorHead, load_estimator
 from osler.models.mirrored import Mirrored
+from osler.structures.preprocessing import Standardise
+from osler.tasks.task import Task
 from osler.training.artefact import Artefact, load_artefact
 from osler.training.engine import Engine, choose_device
 from osler.training.run_folder import RunFolder
-from osler.training.state import Standardise
 
 PROBLEMS = {"classification": "class", "multilabel": "labels", "regression": "numbers"}
 
 
-def load_trained(path: str | Path, *, model: nn.Module | None = None) -> Artefact:
+def load_trained(path: str | Path, *, model: nn.Module | None = None, task: Task | None = None) -> Artefact:
     """The best weights of a run (with its estimator, where a stage fitted one), or of a .safetensors file.
 
     Args:
         path: a run's folder or a file that Osler wrote.
         model: a module to fill, where the run was trained on one passed in Python.
+        task: the run's task, where it was passed in Python.
 
     Raises:
         NoRunError: there is no run.
         CheckpointError: its weights are missing, damaged or of another model.
     """
     if Path(path).suffix == ".safetensors":
-        return looking_twice(load_artefact(Path(path), model))
+        return looking_twice(load_artefact(Path(path), model, task=task))
     folder = RunFolder.existing(path)
-    artefact = load_artefact(folder.best, model)
+    artefact = load_artefact(folder.best, model, task=task)
     if folder.estimator.exists():
-        problem = PROBLEMS[artefact.task.name]
-        artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), problem).eval()  # type: ignore[arg-type]
+        artefact.model = EstimatorHead(artefact.model, load_estimator(folder.estimator), artefact.task.outputs).eval()
     return looking_twice(artefact)
 
 

@@ -24,6 +24,7 @@ from osler.structures.errors import DataError
 from osler.structures.files import write_text
 from osler.structures.preprocessing import Preprocessing
 from osler.structures.sample import Sample
+from osler.tasks.task import Task
 from osler.verbs.answering_together import Runs, load_runs
 from osler.verbs.loading import answering_engine
 
@@ -107,7 +108,12 @@ class Answers(Sequence[Answer]):
 
 
 def predict(
-    run: Runs, *pictures: str | Path, model: nn.Module | None = None, batch_size: int = 32, device: str = "auto"
+    run: Runs,
+    *pictures: str | Path,
+    model: nn.Module | None = None,
+    task: Task | None = None,
+    batch_size: int = 32,
+    device: str = "auto",
 ) -> Answers:
     """Asks the best weights of a run about pictures.
 
@@ -115,6 +121,7 @@ def predict(
         run: a run's folder, or a .safetensors file that Osler wrote; several of them answer together, as an ensemble.
         pictures: files, folders (all pictures below), or globs such as `photos/*.jpg`.
         model: the module to fill, where the run was trained on one passed in Python.
+        task: the run's task, where it was passed in Python.
         batch_size: pictures at a time.
         device: "auto", "cpu", "cuda", "mps".
 
@@ -122,7 +129,7 @@ def predict(
         DataError: nothing to look at; no picture is readable.
         OslerError: the run cannot be used.
     """
-    artefact = load_runs(run, model=model)
+    artefact = load_runs(run, model=model, task=task)
     paths = find_pictures(pictures)
     engine, standardise = answering_engine(artefact, device)
     answers, skipped = [], []
@@ -133,7 +140,7 @@ def predict(
             continue
         images = torch.from_numpy(np.stack([s.image for s in read])).permute(0, 3, 1, 2).to(engine.device)
         with torch.inference_mode():
-            predictions = artefact.task.decode(artefact.model(standardise(images)))
+            predictions = artefact.task.decode(artefact.task.answer(artefact.model, standardise(images)))
         answers += [Answer(s.path, p, artefact.task.describe(p)) for s, p in zip(read, predictions, strict=True)]
     if not answers:
         raise DataError(f"None of {len(paths)} pictures can be read. The first: {skipped[0].reason}")

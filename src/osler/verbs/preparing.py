@@ -14,15 +14,14 @@ from osler.data.person import from_person
 from osler.data.source import DataSource
 from osler.models.head import find_head
 from osler.structures.errors import RecipeError
+from osler.structures.files import from_home
 from osler.structures.person_code import is_file_spec
 from osler.tasks.task import Task
 from osler.training.artefact import Artefact
 from osler.training.building import Given, build_training
-from osler.training.recipe import ResolvedRecipe, with_value
+from osler.training.recipe import PASSED, ResolvedRecipe, with_value
 from osler.training.recipe_file import override, read_recipe
 from osler.training.state import Training
-
-PASSED = "(passed in Python)"
 
 
 @dataclass(slots=True)
@@ -32,6 +31,7 @@ class Prepared:
     training: Training
     artefact: Artefact
     source: DataSource
+    given: Given  # what the person passed in Python for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +70,12 @@ class Wishes:
         return with_absolute_paths(override(read_recipe(self.recipe, self.overrides, said), self.last))
 
     def source(self, resolved: ResolvedRecipe) -> DataSource:
-        """The data, opened.
-
-        Raises:
-            RecipeError: the recipe says that the data was passed in Python, and none was.
-        """
+        """The data, opened."""
         recipe = resolved.recipe
         if isinstance(self.data, DataSource):
             return self.data
         if self.data is not None and not isinstance(self.data, (str, Path)):
             return from_person(self.data, recipe.data, recipe.seed)
-        if recipe.data.path == PASSED:
-            raise RecipeError(
-                "This run's data was passed in Python: pass it again as osler.train(resume=..., data=...)."
-            )
         return open_data(recipe.data, recipe.seed)
 
 
@@ -91,13 +83,13 @@ def with_absolute_paths(resolved: ResolvedRecipe) -> ResolvedRecipe:
     """The recipe with paths that do not depend on the folder one stands in: a run may be resumed from another."""
     recipe = resolved.recipe
     for key in ("data.path", "model.weights"):
-        path = Path(resolved.value(key)).expanduser()
+        path = from_home(resolved.value(key))
         if path.exists() and resolved.value(key) != "none":
             recipe = with_value(recipe, key.split("."), str(path.resolve()))
     for key in ("model.name", "task.loss"):
         file, _, name = resolved.value(key).rpartition(":")
-        if is_file_spec(resolved.value(key)) and Path(file).expanduser().is_file():
-            recipe = with_value(recipe, key.split("."), f"{Path(file).expanduser().resolve()}:{name}")
+        if is_file_spec(resolved.value(key)) and from_home(file).is_file():
+            recipe = with_value(recipe, key.split("."), f"{from_home(file).resolve()}:{name}")
     return ResolvedRecipe(recipe, resolved.origins)
 
 
@@ -109,11 +101,26 @@ def prepare(wishes: Wishes, change: Callable[[DataSource], DataSource] | None = 
         change: applied to the opened data, e.g. to keep a few pictures only.
     """
     resolved = wishes.resolved()
+    _refuse_absent(resolved, wishes)
     source = wishes.source(resolved)
     source = change(source) if change else source
-    training, artefact = build_training(resolved, source, wishes.given)
+    training, artefact = build_training(resolved, source, wishes.given, fresh=wishes.kept is None)
     _refuse_impossible_estimator(training, source)
-    return Prepared(training, artefact, source)
+    return Prepared(training, artefact, source, wishes.given)
+
+
+def _refuse_absent(resolved: ResolvedRecipe, wishes: Wishes) -> None:
+    """What no file can hold must be passed again, also where a recipe says that it was there once."""
+    given = wishes.given
+    passed = {"data": ("data.path", wishes.data), "model": ("model.name", given.model)}
+    passed |= {"loss": ("task.loss", given.loss), "task": ("task.name", given.task)}
+    for word, (key, thing) in passed.items():
+        was_passed = resolved.value(key) == PASSED or resolved.origin(key).reason.endswith("passed in Python")
+        if was_passed and thing is None:
+            raise RecipeError(
+                f"The {word} of this run was passed in Python: pass it again, osler.resume_run(run, {word}=...) to go on with the "
+                f"run, osler.train(recipe, {word}=...) to start another."
+            )
 
 
 def _refuse_impossible_estimator(training: Training, source: DataSource) -> None:

@@ -11,9 +11,8 @@ from osler.training.loop import fit
 from osler.training.observer import Epoch, Observer
 from osler.training.state import Training
 from osler.verbs.announcing import console_for
-from osler.verbs.finishing import finish
 from osler.verbs.preparing import Prepared, Wishes, prepare
-from osler.verbs.train import new_folder, watched
+from osler.verbs.train import after_the_network, new_folder, watched
 
 ONE_BATCH = 16
 UPDATES_TO_LEARN = 300  # a network that learns at all knows a few pictures by heart long before
@@ -29,23 +28,28 @@ class Rehearsal:
 
 
 def try_run(wishes: Wishes) -> Rehearsal:
-    """One small batch through training, validation, checkpoint, test and report, in a folder that is removed.
+    """One small batch through training, validation, checkpoint, estimator, test and report, in a folder that is removed.
 
     Raises:
         OslerError: what a whole run would have raised, only sooner.
     """
     began = time.perf_counter()
     short = _with(wishes, {"train.epochs": 1, "train.workers": 0})
-    prepared = prepare(short, lambda source: few(source, ONE_BATCH))
+    neighbours = short.resolved().recipe.estimator.options.get("n_neighbors", 0)
+    count = max(ONE_BATCH, neighbours if isinstance(neighbours, int) else 0)  # so many pictures it must have learnt
+    prepared = prepare(short, lambda source: few(source, count))
     with tempfile.TemporaryDirectory(prefix="osler-try-") as place:
         folder = new_folder(prepared, Path(place) / "run")
         with watched(prepared, folder, (), console_for(True)) as watchers:
             fit(prepared.training, watchers)
-        facts = finish(prepared, folder, time.perf_counter() - began)
-    test = ("test",) if prepared.source.test is not None and len(prepared.source.test) else ()
-    return Rehearsal(
-        time.perf_counter() - began, facts, ("data", "training", "validation", "checkpoint", *test, "report")
-    )
+        facts = after_the_network(prepared, folder, time.perf_counter() - began)
+    there = {
+        "validation": len(prepared.source.validation) > 0,
+        "estimator": short.resolved().recipe.estimator.name != "none",
+        "test": prepared.source.test is not None and len(prepared.source.test) > 0,
+    }
+    stages = ("data", "training", "validation", "checkpoint", "estimator", "test", "report")
+    return Rehearsal(time.perf_counter() - began, facts, tuple(s for s in stages if there.get(s, True)))
 
 
 @dataclass(frozen=True, slots=True)

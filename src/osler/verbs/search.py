@@ -3,12 +3,13 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from osler.lab.hyperparameters import HyperSearch, bayesian_search, grid_search, random_search
-from osler.structures.errors import RecipeError
+from osler.lab.hyperparameters import HyperSearch, Trial, bayesian_search, grid_search, random_search
+from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.files import write_text
 from osler.training.observer import Observer
 from osler.training.run_folder import RunFolder
@@ -23,12 +24,24 @@ Space = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The runs of a search in their order, the one that validated best, and the values tried with their scores."""
+    """The runs of a search in their order, the one that validated best, and the values tried with their scores.
+
+    Where a signal stopped it, the last run is the one that it stopped, which is no trial.
+    """
 
     runs: tuple[Run, ...]
     best: Run
     trials: HyperSearch
     path: Path
+
+    @property
+    def stopped_by(self) -> str:
+        """What ended the last run: "Ctrl-C" and "SIGTERM" ended the search with it."""
+        return self.runs[-1].stopped_by
+
+
+class _StoppedError(Exception):
+    """A signal ended the run at hand, and the search with it."""
 
 
 class _Score(Observer):
@@ -55,7 +68,7 @@ def search(
     quiet: bool = False,
     **wishes: Any,
 ) -> Search:
-    """Trains once for each trial of values of `space`, and keeps every run.
+    """Trains once for each trial of values of `space`, and keeps every run. Ctrl-C and SIGTERM end it with the run at hand.
 
     Args:
         space: for each key of the recipe its lowest and highest value, both above 0; looked at on a logarithmic scale.
@@ -68,34 +81,52 @@ def search(
 
     Raises:
         RecipeError: the space is empty or impossible, or a run has no validation set to be judged by.
+        TrainingError: a signal stopped it before any trial was done.
     """
     _check(space, method, trials)
-    parent = Path(out) if out is not None else RunFolder.create(None, "search").path
+    parent = RunFolder.create(Path(out) if out is not None else None, "search")
     console = console_for(quiet)
     runs: list[Run] = []
+    done: list[Trial] = []
 
     def objective(values: dict[str, float]) -> float:
         console.print(f"\n[bold]trial {len(runs) + 1}[/]  " + "  ".join(f"{k}={v:.3g}" for k, v in values.items()))
         said = [*overrides, *(f"{key}={value!r}" for key, value in values.items())]
         judge = _Score()
         run = train(
-            out=parent / f"trial-{len(runs) + 1}",
+            out=parent.path / f"trial-{len(runs) + 1}",
             overrides=said,
             quiet=quiet,
             observers=[*wishes.get("observers", ()), judge],
             **{k: v for k, v in wishes.items() if k != "observers"},
         )
         runs.append(run)
+        if run.interrupted:
+            raise _StoppedError
         _record(run, method, space, values, judge, len(runs))
         if not math.isfinite(judge.score):
             raise RecipeError(f"{run.path} has no {judge.metric} to be judged by: a search needs a validation set.")
+        done.append(Trial(dict(values), judge.score))
         return judge.score
 
-    found = _methods(trials, len(space))[method](objective, space)
-    best = max(range(len(runs)), key=lambda i: found.trials[i].score)
-    summary = {"method": method, "best": runs[best].path.name, "trials": [asdict(t) for t in found.trials]}
-    write_text(parent / "search.json", json.dumps(summary, indent=2) + "\n")
-    return Search(tuple(runs), runs[best], found, parent)
+    try:
+        with suppress(_StoppedError):
+            _methods(trials, len(space))[method](objective, space)
+    finally:
+        parent.remove_empty()
+    return _finished(method, runs, done, parent.path)
+
+
+def _finished(method: Method, runs: Sequence[Run], done: Sequence[Trial], place: Path) -> Search:
+    """The trials that were done, on record in the search's folder."""
+    if not done:
+        raise TrainingError(
+            f"The search was stopped by {runs[-1].stopped_by} in its first trial: nothing can be compared."
+        )
+    best = max(range(len(done)), key=lambda i: done[i].score)
+    summary = {"method": method, "best": runs[best].path.name, "trials": [asdict(t) for t in done]}
+    write_text(place / "search.json", json.dumps(summary, indent=2) + "\n")
+    return Search(tuple(runs), runs[best], HyperSearch(method, tuple(done)), place)
 
 
 def _methods(trials: int, axes: int) -> dict[str, Callable[..., HyperSearch]]:

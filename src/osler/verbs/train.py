@@ -54,7 +54,7 @@ def train(
         model: a network by name, `my_net.py:Net`, or a module.
         loss: a loss by name, `my_loss.py:loss`, or a function of outputs and targets.
         task: classification, multilabel, regression, or a `Task` of one's own; None: by the labels that the data has.
-        out: the run's folder; None: the next free one under runs/.
+        out: the run's folder, which must be free or empty; None: the next free one under runs/.
         overrides: `key=value` words as on the command line.
         observers: further watchers of the loop.
         quiet: print nothing.
@@ -97,7 +97,8 @@ def resume_run(
         model: as for `train`, where the run's network was passed in Python.
         loss: as for `train`, where the run's loss was passed in Python.
         task: as for `train`, where the run's task was passed in Python.
-        overrides: words such as `train.epochs=30`; what a run computes stays as it is.
+        overrides: words such as `train.epochs=30`; what a run computes stays as it is. With another number of epochs the learning
+            rate goes on as it would at that place of a run of so many: under cosine it jumps up when epochs are added.
         observers: further watchers of the loop.
         quiet: print nothing.
 
@@ -153,8 +154,10 @@ def new_folder(prepared: Prepared, out: str | Path | None) -> RunFolder:
     if engine.leads:
         name = prepared.training.recipe.recipe.model.name.rpartition(":")[2]
         folder = RunFolder.create(Path(out) if out is not None else None, f"{prepared.source.name}-{name}")
-        write_recipe(prepared.training.recipe, folder.recipe_path)
-    return RunFolder(Path(engine.share(str(folder.path) if folder else None)))
+        with folder.removed_unless_begun():
+            write_recipe(prepared.training.recipe, folder.recipe_path)
+    shared: RunFolder = engine.share(folder)
+    return shared
 
 
 @contextmanager
@@ -180,12 +183,20 @@ def end(prepared: Prepared, folder: RunFolder, console: Any, seconds: float) -> 
     training = prepared.training
     if training.interrupted:
         announce_end(console, folder, prepared)
-        return Run(folder.path)
-    section = training.recipe.recipe.estimator
-    if section.name != "none":
-        fit_estimator(training, kind=prepared.source.kind, preprocessing=prepared.artefact.preprocessing, folder=folder)
+        return Run(folder.path, given=prepared.given)
+    after_the_network(prepared, folder, seconds)
     if training.engine.leads:
-        finish(prepared, folder, seconds)
         announce_end(console, folder, prepared)
     training.engine.barrier()
-    return Run(folder.path)
+    return Run(folder.path, given=prepared.given)
+
+
+def after_the_network(prepared: Prepared, folder: RunFolder, seconds: float) -> dict[str, float]:
+    """The stages after the gradient's: the estimator where one is asked for, then the test set and the report.
+
+    Returns the metrics that count; none in processes that do not lead.
+    """
+    training = prepared.training
+    if training.recipe.recipe.estimator.name != "none":
+        fit_estimator(training, kind=prepared.source.kind, preprocessing=prepared.artefact.preprocessing, folder=folder)
+    return finish(prepared, folder, seconds) if training.engine.leads else {}
