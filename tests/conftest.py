@@ -4,10 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["craft.collector"]
 
 os.environ["OSLER_OFFLINE"] = "1"  # no test asks the network for public weights; those of downloads unset it
+
+settings.register_profile("untimed", deadline=None)  # tests time nothing
+settings.load_profile("untimed")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

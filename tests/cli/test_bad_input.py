@@ -218,6 +218,14 @@ def test_a_wrong_recipe(osler_: Osler, refused: Any, text: str, says: list[str])
         ("weights=nowhere", "no weights at nowhere"),
         ("model=nowhere.py:Net", "nowhere.py"),
         ("folds=100000", "data.folds"),
+        ("warmup=.inf", "train.warmup = inf is not possible: input should be a finite number"),
+        ("weight_decay=.nan", "finite"),
+        ("optimizer_options={eps: .inf}", "finite"),
+        ("seed=100000000000000000000000", "seed = 100000000000000000000000 is not possible"),
+        ("seed=-1", "greater than or equal to 0"),
+        ("data=~nosuchuser/x", "nothing at ~nosuchuser/x"),
+        ("weights=~nosuchuser/x", "~nosuchuser/x"),
+        ("model=~nosuchuser/net.py:Net", "~nosuchuser/net.py"),
     ],
 )
 def test_a_wrong_word(refused: Any, word: str, says: str) -> None:
@@ -228,6 +236,17 @@ def test_a_wrong_word(refused: Any, word: str, says: str) -> None:
 
 def test_words_that_exclude_one_another(refused: Any) -> None:
     assert "--try and --find-lr exclude one another" in refused("train", "--try", "--find-lr")
+
+
+def test_a_folder_for_what_makes_no_run(refused: Any) -> None:
+    for option in (("--show",), ("--try",), ("--overfit", "4")):
+        assert f"{option[0]} keeps nothing" in refused("train", *SMALL, *option, "--out", "mine")
+
+
+@pytest.mark.parametrize("count", ["0", "-3"])
+def test_no_samples_to_learn_by_heart(refused: Any, count: str) -> None:
+    assert f"1 or more; given: {count}." in refused("train", *SMALL, "--overfit", count)
+    assert "exclude one another" in refused("train", *SMALL, "--overfit", count, "--show")
 
 
 def test_a_missing_recipe(refused: Any) -> None:
@@ -315,6 +334,14 @@ def test_a_folder_that_holds_a_run_already(refused: Any, trained: Path) -> None:
     assert "holds a run already" in refused("train", *SMALL, "--out", trained)
 
 
+def test_a_folder_that_holds_something_else(refused: Any, osler_: Osler) -> None:
+    (osler_.folder / "mine" / "checkpoints").mkdir(parents=True)
+    (osler_.folder / "mine" / "checkpoints" / "model.pt").write_text("mine")
+    for words in ((), ("folds=2",), ("monitor=acuracy",)):
+        assert "mine is not empty" in refused("train", *SMALL, *words, "--out", "mine")
+        assert (osler_.folder / "mine" / "checkpoints" / "model.pt").read_text() == "mine"
+
+
 def test_a_place_where_nothing_can_be_written(osler_: Osler, refused: Any) -> None:
     (osler_.folder / "file").write_text("mine")
     assert "No run can be written at" in refused("train", *SMALL, "--out", "file/run")
@@ -325,6 +352,10 @@ def test_an_answer_that_cannot_be_written(osler_: Osler, refused: Any, trained: 
     assert "file" in refused("predict", trained, photos / "dark" / "0.png", "--draw", "file")
     assert ".json or .csv" in refused("predict", trained, photos / "dark" / "0.png", "--out", "answers.txt")
     assert "file" in refused("evaluate", trained, "--json", "file/numbers.json")
+
+
+def test_words_about_other_data_that_is_not_named(refused: Any, trained: Path) -> None:
+    assert "limit would say how other data is to be read" in refused("evaluate", trained, "limit=5")
 
 
 def test_nothing_to_predict(refused: Any, trained: Path) -> None:

@@ -12,7 +12,9 @@ import yaml
 from command import SMALL, Osler, Said
 
 import osler
+from osler.training.progress import ProgressBar
 from osler.training.recipe_file import read_text
+from osler.training.state import Training
 from tiny_runs import no_report, shade, shade_arrays, tiny_run, write_png
 
 COMMANDS = ("train", "evaluate", "predict", "data", "models")
@@ -197,6 +199,20 @@ def test_folds_are_told_with_mean_and_spread(osler_: Osler, quick: object) -> No
     assert said.status == 0, said
     assert re.search(r"2 folds +accuracy \d\.\d{4} ± \d\.\d{4}", whole(said))
     assert len(json.loads(Path("folds/folds.json").read_text())["folds"]) == 2
+
+
+@pytest.mark.parametrize(("word", "status"), [("Ctrl-C", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_all_folds_and_the_status_tells(
+    osler_: Osler, quick: object, monkeypatch: pytest.MonkeyPatch, word: str, status: int
+) -> None:
+    class Asked(ProgressBar):
+        def batch_done(self, training: Training) -> None:
+            training.asked_to_stop = word
+
+    monkeypatch.setattr("osler.verbs.train.ProgressBar", Asked)
+    said = osler_("train", *SMALL, "folds=3", "--out", "folds")
+    assert said.status == status
+    assert sorted(p.name for p in Path("folds").iterdir()) == ["fold-1"]
 
 
 def test_a_finished_run_is_resumed_for_longer(osler_: Osler, trained: Path, tmp_path: Path, quick: object) -> None:

@@ -126,9 +126,7 @@ def rows_of(batches):
 
 
 def test_a_persons_own_randomness_differs_by_item_epoch_and_seed():
-    first, again, later, other = (
-        rows_of(noise_loader(seed=s).epoch(e)) for s, e in ((0, 0), (0, 0), (0, 1), (1, 0))
-    )
+    first, again, later, other = (rows_of(noise_loader(seed=s).epoch(e)) for s, e in ((0, 0), (0, 0), (0, 1), (1, 0)))
     for generator in range(3):
         assert len({image[generator].numpy().tobytes() for image in first.values()}) == 16
         for i in range(16):
@@ -149,20 +147,16 @@ def test_a_persons_own_randomness_leaves_the_trainings_alone():
     assert drawn(read=True) == drawn(read=False)
 
 
-def worker_ids(reading):
-    return [w.pid for w in reading._processes._iterator._workers]
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_all_processes_of_a_job_is_the_trainings_to_answer(number):
     reading = loader(array_data(), workers=2)
     batches = reading.epoch(0)
-    seen = [next(batches)]
-    for pid in worker_ids(reading):
-        os.kill(pid, number)
+    seen = [next(batches), next(batches)]  # one of each process
+    workers = reading._processes._iterator._workers
+    for worker in workers:
+        os.kill(worker.pid, number)
     seen += list(batches)
     assert_equal(contents(seen), contents(loader(array_data()).epoch(0)))
-    workers = reading._processes._iterator._workers
     reading.close()
     assert not any(w.is_alive() for w in workers)
 

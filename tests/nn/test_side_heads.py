@@ -28,10 +28,13 @@ def test_two_extra_loss_terms_in_training_and_none_in_evaluation():
 
 @pytest.mark.craft("RE27")
 def test_heads_are_not_computed_in_evaluation():
-    model = network()
-    for head in model.heads.values():
-        head.forward = None  # calling it would fail
+    model, called = network(), []
+    for name, head in model.heads.items():
+        head.register_forward_hook(lambda *_, name=name: called.append(name))
     model.eval()(torch.randn(2, 8))
+    assert called == []
+    model.train()(torch.randn(2, 8))
+    assert sorted(called) == sorted(model.heads)
 
 
 def test_a_head_beyond_the_stages_is_refused():

@@ -30,6 +30,13 @@ def training_loss(task, target=TARGET):
     return step.losses()["loss"]
 
 
+def test_an_answer_is_as_sure_as_its_most_doubtful_label():
+    task = Multilabel(NAMES, threshold=(0.5, 0.5, 0.2))
+    assert task.sureness(OUTCOME).tolist() == pytest.approx([0.1, 0.1, 0.3])
+    sure = Outcome(np.arange(2), np.array([[0.01, 0.02, 0.01], [0.99, 0.45, 0.01]], np.float32), None)
+    assert Multilabel(NAMES).sureness(sure).argmax() == 0  # no label at all, and no doubt of it
+
+
 @pytest.mark.craft("DA16", "LO10")
 def test_each_label_has_a_sigmoid_of_its_own():
     task = Multilabel(NAMES)

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import tiny_preparation, tiny_run
 from torch import nn
 
 from osler.models.registry import create_model
 from osler.structures.errors import RecipeError
 from osler.training.fine_tuning import FineTuningSection, Freezing, layers_of, scale_learning_rates
 from osler.verbs.run import Run
+from tiny_runs import tiny_preparation, tiny_run
 
 DEEP = {"model.options": {"widths": [4, 8, 8], "depth": 1}}
 
@@ -117,7 +117,12 @@ def test_learning_rates_fall_from_layer_to_layer() -> None:
     scale_learning_rates(model, FineTuningSection(layer_decay=0.5, lr_scales={"head.bias": 3.0}))
     assert model.lr_scales["head.weight"] == 1
     assert model.lr_scales["head.bias"] == 3
-    assert [model.lr_scales[f"stages.{i}.{j}.conv.weight"] for i in (0, 1) for j in (0, 1)] == [1 / 16, 1 / 8, 1 / 4, 1 / 2]
+    assert [model.lr_scales[f"stages.{i}.{j}.conv.weight"] for i in (0, 1) for j in (0, 1)] == [
+        1 / 16,
+        1 / 8,
+        1 / 4,
+        1 / 2,
+    ]
 
 
 def test_a_networks_own_multiples_stay_underneath() -> None:

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import osler
-from osler.structures.errors import CheckpointError, DataError, OslerError
+from osler.data.opening import open_data
+from osler.data.recipe import DataSection
+from osler.structures.errors import CheckpointError, DataError, OslerError, RecipeError
 from osler.verbs.run import Run
 from tiny_runs import PlainNet, shade, shade_arrays, shade_folders, tiny_run, write_png
 
@@ -113,6 +115,13 @@ def test_weights_alone_are_enough_for_other_data(run: Run, photos: Path) -> None
     assert result.samples == 48
     with pytest.raises(DataError, match="data=FOLDER"):
         osler.evaluate(run.folder.best)
+
+
+def test_words_about_other_data_are_refused_where_none_is_named(digits: Run, photos: Path) -> None:
+    source = open_data(DataSection(path=str(photos)), seed=0)
+    for data in (None, source):
+        with pytest.raises(RecipeError, match=r"limit, format .*no other data is named.*data=\.\.\."):
+            osler.evaluate(digits.path, data=data, limit=5, format="folders")
 
 
 def test_a_split_that_is_not_there_is_said(digits: Run) -> None:

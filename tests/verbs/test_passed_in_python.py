@@ -15,7 +15,6 @@ from osler.structures.errors import OslerError, RecipeError, UnknownNameError
 from osler.tasks.classification import Classification
 from osler.tasks.multilabel import Multilabel
 from osler.training.checkpoint import read_checkpoint
-from osler.verbs.run import Run
 from tiny_runs import PlainNet, Shades, no_report, shade, shade_arrays, tiny_run, weights_of, write_png
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -73,7 +72,6 @@ def test_a_run_answers_with_its_best_weights_and_leaves_the_persons_module_alone
     assert run.artefact().task.name == "classification"
 
 
-
 def test_what_was_passed_is_asked_for_when_a_run_goes_on(tmp_path: Path) -> None:
     torch.manual_seed(0)
     things: dict[str, Any] = {"model": PlainNet(2), "loss": my_loss, "task": Shout(("a", "b"), loss=my_loss)}
@@ -114,7 +112,9 @@ def test_a_task_of_ones_own_judges_and_answers(tmp_path: Path, picture: Path) ->
 @pytest.mark.parametrize("mirror", [False, True])
 def test_a_network_with_auxiliary_outputs_answers_by_its_main_one(tmp_path: Path, picture: Path, mirror: bool) -> None:
     torch.manual_seed(0)
-    run = tiny_run(tmp_path / "run", model=Sided(2), data=shade_arrays(60), epochs=3, lr=0.01, **{"model.mirror": mirror})
+    run = tiny_run(
+        tmp_path / "run", model=Sided(2), data=shade_arrays(60), epochs=3, lr=0.01, **{"model.mirror": mirror}
+    )
     assert run.metrics["accuracy"] > 0.9
     assert run.predict(picture)[0].described["class"] == "0"
 

@@ -8,6 +8,7 @@ import pytest
 from torch import Tensor, nn
 
 from osler.structures.errors import OslerError, RecipeError
+from osler.training.estimator_stage import fit_estimator
 from osler.training.observer import Epoch
 from osler.training.progress import ProgressBar
 from osler.training.state import Training
@@ -37,6 +38,33 @@ def test_one_batch_goes_through_every_stage_and_nothing_is_kept(here: Path) -> N
     assert 0 <= result.metrics["accuracy"] <= 1
     assert list((here / "here").iterdir()) == []
     assert list((here / "temporary").glob("osler*")) == []  # torch may put a cache of its own there
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("svm", {}), ("neighbours", {"n_neighbors": 20}), ("logistic", {"max_iter": 5000})]
+)
+def test_an_estimator_is_rehearsed_as_well(
+    here: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]
+) -> None:
+    fitted: list[str] = []
+    monkeypatch.setattr("osler.verbs.train.fit_estimator", _noting(fitted))
+    with no_report():
+        result = try_run(wishes(**{"data.test": 0.1, "estimator.name": name, "estimator.options": options}))
+    assert result.stages == ("data", "training", "validation", "checkpoint", "estimator", "test", "report")
+    assert fitted == [name]
+
+
+def _noting(fitted: list[str]) -> Any:
+    def fit_and_note(training: Training, **values: Any) -> Any:
+        fitted.append(training.recipe.recipe.estimator.name)
+        return fit_estimator(training, **values)
+
+    return fit_and_note
+
+
+def test_a_rehearsal_without_validation_does_not_claim_one(here: Path) -> None:
+    with no_report():
+        assert try_run(wishes(validation=0)).stages == ("data", "training", "checkpoint", "report")
 
 
 def test_a_rehearsal_is_short_whatever_the_recipe_says(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

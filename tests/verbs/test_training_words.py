@@ -48,10 +48,13 @@ def test_a_run_stops_within_patience_and_ships_the_weights_that_validated_best(o
     best = int(np.argmin(losses)) + 1
     assert 1 < best < len(history) < 60  # before the guard of the last epoch
     assert len(history) == best + 4  # patience
+    assert [row["best"] for row in history][-4:] == [0, 0, 0, 0]
+    assert losses[-1] > losses[best - 1]
     artefact = overfitted.artefact()
     assert artefact.facts["epoch"] == best
     again = osler.evaluate(overfitted.path, data=shade_arrays(32, seed=5))
-    assert again.metrics["loss"] == pytest.approx(min(losses), rel=1e-5)
+    assert again.metrics["loss"] == pytest.approx(min(losses), rel=1e-5)  # computed again from the stored weights
+    assert again.metrics["loss"] != pytest.approx(losses[-1], rel=1e-3)
     assert overfitted.metrics["loss"] == pytest.approx(min(losses), rel=1e-5)
     last = read_checkpoint(overfitted.folder.last)["state"]["model"]
     assert any(not torch.equal(v, last[k]) for k, v in weights_of(artefact.model).items())

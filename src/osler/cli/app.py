@@ -28,7 +28,9 @@ WORDS = Annotated[
 @app.command()
 def train(
     words: WORDS = None,
-    out: Annotated[Path | None, typer.Option(help="the run's folder, free or empty; else the next free one under runs/")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="the run's folder, free or empty; else the next free one under runs/")
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="go on with a run from its last checkpoint")
     ] = None,

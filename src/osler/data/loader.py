@@ -86,12 +86,15 @@ class Loader:
         Raises:
             DataError: more pictures are unreadable than is allowed; the first are named.
         """
+        return (batch for batch in self.planned(epoch, start) if batch is not None)
+
+    def planned(self, epoch: int, start: int = 0) -> Iterator[Batch | None]:
+        """As `epoch`, with None in the place of each batch left empty: what comes k-th is the plan's batch `start` + k."""
         for reading in self._readings(epoch, start):
             if reading.error is not None:
                 raise reading.error
             self._note(reading)
-            if reading.batch is not None:
-                yield reading.batch
+            yield reading.batch
 
     def close(self) -> None:
         """Ends the loader's processes; a later epoch starts new ones."""

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from osler.lab import plain_training
 from osler.lab.digits_halves import DigitsHalves, digits_halves
 from osler.training.optimizer import build_optimizer
 from osler.training.schedule import build_schedule
@@ -16,16 +17,8 @@ from osler.training.section import TrainSection
 
 
 def mlp(hidden: int = 32, *, seed: int = 0, layers: int = 1) -> nn.Sequential:
-    """64 pixels to 10 classes by `layers` hidden layers of ReLU units; weights by seed.
-
-    The global random state is left as it is.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        parts: list[nn.Module] = []
-        for i in range(layers):
-            parts += [nn.Linear(hidden if i else 64, hidden), nn.ReLU()]
-        return nn.Sequential(*parts, nn.Linear(hidden, 10))
+    """64 pixels to 10 classes by `layers` hidden layers of ReLU units; weights by seed."""
+    return plain_training.mlp(64, *[hidden] * layers, 10, seed=seed)
 
 
 @dataclass(slots=True)

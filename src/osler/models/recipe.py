@@ -33,6 +33,12 @@ class ModelSection(Section):
         description="start from these: a run's folder, Osler's .safetensors, torchvision or torchvision:PATH or :URL (timm "
         "likewise); none: from nothing; auto: public ImageNet weights for photographs, where they can be had",
     )
+    initialisation: str = Field(
+        "auto",
+        description="how weights start where none are read: auto (as the network's paper says), zeros, constant, normal, "
+        "uniform, truncated_normal, xavier_uniform, xavier_normal, he_uniform, he_normal, orthogonal, identity, torch, lsuv",
+    )
+    initialisation_options: dict[str, Any] = Field({}, description="of the named initialisation, e.g. {std: 0.02}")
     size: Side | tuple[Side, Side] | Literal["auto"] = Field(
         "auto", description="side, or height and width, in pixels; auto: by the pictures"
     )
@@ -40,7 +46,8 @@ class ModelSection(Section):
         "auto", description="how a picture gets that size: stretch; short side, then centre crop; letter-box"
     )
     crop_fraction: Annotated[float, Gt(0), Le(1)] | None = Field(
-        None, description="fit=crop: the share of the short side that is kept, 224 of 256 is 0.875; empty: as the weights, else all"
+        None,
+        description="fit=crop: the share of the short side that is kept, 224 of 256 is 0.875; empty: as the weights, else all",
     )
     channels: Literal["auto", 1, 3] = Field("auto", description="1: grey, 3: RGB; auto: as the pictures are")
     mirror: bool = Field(

@@ -104,9 +104,15 @@ def _started(resolved: ResolvedRecipe, source: DataSource, given: Given) -> Reso
     """Which network, and what it starts from."""
     if given.model is None:
         return choose_start(choose_network(resolved, source), source)
-    if resolved.recipe.model.weights == "auto":
+    weights = resolved.recipe.model.weights
+    if weights == "auto":
         return resolved.choose("model.weights", "none", "your own network starts as it was passed")
-    return choose_start(resolved, source)
+    if weights != "none":
+        raise RecipeError(
+            f"model.weights={weights} is not loaded into a module that was passed in Python. Load them into it before, "
+            "or name the network in the recipe (model=my_net.py:Net)."
+        )
+    return resolved
 
 
 def _labels_of(source: DataSource) -> str:
@@ -132,7 +138,7 @@ def _choose_computing(
     settle("train.workers", lambda: engines.choose_workers(source.in_memory, launched_processes()))
     settle("train.optimizer", lambda: choose_optimizer(model))
     _refuse_idle_momentum(resolved)
-    settle("train.lr", lambda: choose_lr(train().optimizer))
+    settle("train.lr", lambda: choose_lr(train().optimizer, trained=resolved.recipe.model.weights != "none"))
     settle("train.weight_decay", lambda: choose_weight_decay(train().optimizer))
     return resolved
 

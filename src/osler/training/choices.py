@@ -77,9 +77,15 @@ def choose_optimizer(module: nn.Module) -> tuple[str, str]:
     )
 
 
-def choose_lr(optimizer: str) -> tuple[float, str]:
-    """The usual learning rate of an optimiser, and the reason."""
+def choose_lr(optimizer: str, *, trained: bool = False) -> tuple[float, str]:
+    """The usual learning rate of an optimiser, and the reason; a tenth where the network starts from trained weights.
+
+    Girshick et al. 2014 (R-CNN, section 2.3) fine-tune at a tenth of the rate of pretraining, so that what
+    was learnt there is not destroyed.
+    """
     usual = usual_values(optimizer)
+    if trained and optimizer != "lbfgs":
+        return usual.lr / 10, f"{optimizer}: a tenth of the usual, to keep what the weights know (Girshick et al. 2014)"
     return usual.lr, f"{optimizer}: {usual.lr_reason}"
 
 

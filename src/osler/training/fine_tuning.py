@@ -174,7 +174,9 @@ def _frozen_names(model: nn.Module, freeze: str | tuple[str, ...]) -> set[str]:
         fitting = {name for name in names if fnmatchcase(name, pattern)}
         if not fitting:
             places = [*names, *(m for m in modules if m)]
-            raise RecipeError(f"finetune.freeze: {pattern!r} is no module and fits no parameter.{_hint(pattern, places)}")
+            raise RecipeError(
+                f"finetune.freeze: {pattern!r} is no module and fits no parameter.{_hint(pattern, places)}"
+            )
         found |= fitting
     return found
 

@@ -19,7 +19,7 @@ from osler.training.clipping import clip_gradients
 from osler.training.evaluation import evaluate
 from osler.training.memory import is_out_of_memory
 from osler.training.not_finite import explain_not_finite
-from osler.training.observer import Epoch, Observers, Updates
+from osler.training.observer import Epoch, Observers, Updates, all_closed
 from osler.training.proximal import soft_threshold
 from osler.training.state import Group, Training
 
@@ -30,36 +30,42 @@ def fit(training: Training, observers: Observers) -> None:
     """Runs epochs from where the training stands until it is finished or something asks to stop.
 
     Raises:
-        NotFiniteError: a loss is NaN or infinite; the weights are those before the update.
+        NotFiniteError: a loss is NaN or infinite. On a processor the weights are those before that update; elsewhere, where
+            losses are read now and then, they are some updates older. No checkpoint is written of them.
         TrainingError: memory ran out and the batch cannot be halved.
     """
-    for observer in observers:
-        observer.started(training)
-    while not training.finished:
-        started = time.perf_counter()
-        _epoch(training, observers)
-        if training.stop:
-            break
-        _finish_epoch(training, observers, time.perf_counter() - started)
-    for observer in observers:
+    with all_closed(observers):
+        for observer in observers:
+            observer.started(training)
+        while not training.finished:
+            started = time.perf_counter()
+            _epoch(training, observers)
+            if training.stop:
+                break
+            _finish_epoch(training, observers, time.perf_counter() - started)
         if training.position.batch:  # in the middle of an epoch
-            observer.checkpoint_due(training)
-    for observer in observers:
-        observer.stopped(training)
+            _checkpoint(training, observers)
+        for observer in observers:
+            observer.stopped(training)
+
+
+def begin_epoch(training: Training) -> None:
+    """The network in training mode, with the layers frozen that the current epoch wants frozen."""
+    training.model.train()
+    if training.freezing is not None:
+        training.freezing.apply(training.model, training.position.epoch)
 
 
 def _epoch(training: Training, observers: Observers) -> None:
     """The rest of the current epoch; again from where it stood, with half the batch, when memory runs out."""
-    training.model.train()
-    if training.freezing is not None:
-        training.freezing.apply(training.model, training.position.epoch)
+    begin_epoch(training)
     while True:
         try:
-            for window in _windows(training):
-                _update(training, window, observers)
+            for window, planned in windows(training):
+                update(training, window, planned, observers)
                 if training.stop:
                     break
-            _read_losses(training, observers)
+            read_losses(training, observers)
             return
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -70,25 +76,34 @@ def _epoch(training: Training, observers: Observers) -> None:
             observer.batch_halved(training)
 
 
-def _windows(training: Training) -> Iterator[list[Batch]]:
-    """The batches of each update: as many as are accumulated, fewer at the end of the epoch."""
+def windows(training: Training) -> Iterator[tuple[list[Batch], int]]:
+    """The batches of each update, and how many of the epoch's plan they are: as many as are accumulated, fewer at its end.
+
+    A batch of which no picture can be read is planned and does not come.
+    """
     accumulate = training.recipe.recipe.train.accumulate
     window: list[Batch] = []
-    for batch in training.train_loader.epoch(training.position.epoch, training.position.batch):
-        window.append(batch)
-        if len(window) == accumulate:
-            yield window
-            window = []
-    if window:
-        yield window
+    planned = 0
+    for batch in training.train_loader.planned(training.position.epoch, training.position.batch):
+        planned += 1
+        if batch is not None:
+            window.append(batch)
+        if planned == accumulate:
+            yield window, planned
+            window, planned = [], 0
+    if planned:
+        yield window, planned
 
 
-def _update(training: Training, window: list[Batch], observers: Observers) -> None:
+def update(training: Training, window: list[Batch], planned: int, observers: Observers) -> None:
     """The steps of one window of batches: for each step of the task, one update of that step's group of parameters."""
+    if not window:
+        training.position.batch += planned
+        return
     engine = training.engine
     batches = [_augmented(training, batch, training.position.batch + i) for i, batch in enumerate(window)]
     samples = sum(map(len, batches))
-    sums: dict[str, Tensor] = {}
+    noted: dict[str, list[Tensor]] = {}
     for steps in zip(*(training.task.steps(training.model, b) for b in batches), strict=True):
         group = training.groups[steps[0].group]
         seen: dict[str, Tensor] = {}
@@ -104,10 +119,9 @@ def _update(training: Training, window: list[Batch], observers: Observers) -> No
                 loss = _total(losses)
                 _check_finite(training, step, loss)
                 engine.backward(loss if len(batch) == samples else loss * (len(batch) / samples))
-            _finish_gradients(training, group)
             if not seen:
                 seen.update(now)
-            return _total(now)
+            return _finish_gradients(training, group, _total(now), samples)
 
         with _only(training, group):
             group.schedule.step(training.position.update)
@@ -119,8 +133,8 @@ def _update(training: Training, window: list[Batch], observers: Observers) -> No
                 engine.scaler.update()
         if training.recipe.recipe.train.l1:
             soft_threshold(group.optimizer, training.recipe.recipe.train.l1)
-        sums.update(seen)
-    _count(training, len(window), samples, sums, observers)
+        _note(training, steps[0].group, seen, noted)
+    _count(training, planned, samples, noted, observers)
 
 
 def _total(losses: dict[str, Tensor]) -> Tensor:
@@ -136,26 +150,42 @@ def _add(sums: dict[str, Tensor], losses: dict[str, Tensor], share: float) -> No
         sums[name] = sums[name] + value if name in sums else value
 
 
-def _count(training: Training, batches: int, samples: int, sums: dict[str, Tensor], observers: Observers) -> None:
-    """After an update: the position, the moving average, the observers."""
+def _note(training: Training, group: str, losses: dict[str, Tensor], noted: dict[str, list[Tensor]]) -> None:
+    """The losses of a step among those of the update: a name that belongs to another group's steps gets the group before it."""
+    for name, value in losses.items():
+        owner = training.position.loss_owners.setdefault(name, group)
+        noted.setdefault(name if owner == group else f"{group}.{name}", []).append(value)
+
+
+def _count(
+    training: Training, batches: int, samples: int, noted: dict[str, list[Tensor]], observers: Observers
+) -> None:
+    """After an update: the position, the moving average, the observers. Of a loss that several steps had, the mean counts."""
     position = training.position
     if training.average is not None:
         training.average.update(training.model)
     position.batch += batches
     position.update += 1
     position.samples += samples
-    training.unread.append((samples, sums))
+    losses = {name: values[0] if len(values) == 1 else torch.stack(values).mean() for name, values in noted.items()}
+    training.unread.append((samples, losses))
     for observer in observers:
         observer.batch_done(training)
     every = training.recipe.recipe.train.checkpoint_every
     due = every and position.update % every == 0
     if due or len(training.unread) == READ_EVERY:
-        _read_losses(training, observers)
+        read_losses(training, observers)
     if due:
-        for observer in observers:
-            observer.checkpoint_due(training)
+        _checkpoint(training, observers)
     if training.engine.world == 1 or not training.unread:  # several processes agree when they talk anyway
         training.heed()
+
+
+def _checkpoint(training: Training, observers: Observers) -> None:
+    """In the middle of an epoch: one network in all processes, to go on from."""
+    training.agree_on_statistics()
+    for observer in observers:
+        observer.checkpoint_due(training)
 
 
 def _augmented(training: Training, batch: Batch, number: int) -> Batch:
@@ -168,14 +198,15 @@ def _augmented(training: Training, batch: Batch, number: int) -> Batch:
     return batch
 
 
-def _finish_gradients(training: Training, group: Group) -> None:
-    """Between backward and the optimiser: agree among processes, unscale, clip."""
+def _finish_gradients(training: Training, group: Group, loss: Tensor, samples: int) -> Tensor:
+    """Between backward and the optimiser: agree among processes, also on the loss, which is returned; unscale, clip."""
     section = training.recipe.recipe.train
-    training.engine.average_gradients(group.parameters)
+    loss = training.engine.average_gradients(group.parameters, loss, samples)
     if training.engine.scaler is not None:
         training.engine.scaler.unscale_(group.optimizer)
     if section.clip_norm or section.clip_value:
-        training.gradient_norm = clip_gradients(group.parameters, norm=section.clip_norm, value=section.clip_value)
+        clip_gradients(group.parameters, norm=section.clip_norm, value=section.clip_value)
+    return loss
 
 
 @contextmanager
@@ -197,39 +228,61 @@ def _check_finite(training: Training, step: Step, loss: Tensor) -> None:
         raise explain_not_finite(training, step)
 
 
-def _read_losses(training: Training, observers: Observers) -> None:
+def read_losses(training: Training, observers: Observers) -> None:
     """Brings the losses of the last updates from the device in one transfer, adds them up, and shows them."""
     if not training.unread:
         return
-    names = list(training.unread[0][1])
-    table = torch.stack([torch.stack([sums[n].float() for n in names]) for _, sums in training.unread])
-    rows = training.engine.mean(table).tolist()
-    counts = [samples for samples, _ in training.unread]
+    names = _names(training)
+    rows, counts = _gathered(training, names)
     training.unread.clear()
     if not all(math.isfinite(v) for row in rows for v in row):
         raise explain_not_finite(training, None)
     position = training.position
-    for samples, row in zip(counts, rows, strict=True):
-        for name, value in zip(names, row, strict=True):
-            position.loss_sums[name] = position.loss_sums.get(name, 0.0) + value * samples
-    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
-    updates = Updates(position.update - len(rows) + 1, columns, training.lr, training.gradient_norm)
+    for row, pictures in zip(rows, counts, strict=True):
+        for name, value, count in zip(names, row, pictures, strict=True):
+            position.loss_sums[name] = position.loss_sums.get(name, 0.0) + value * count
+            position.loss_counts[name] = position.loss_counts.get(name, 0) + int(count)
+    columns = {
+        name: [row[i] if count[i] else math.nan for row, count in zip(rows, counts, strict=True)]
+        for i, name in enumerate(names)
+    }
+    updates = Updates(position.update - len(rows) + 1, columns, training.lr)
     for observer in observers:
         observer.updated(training, updates)
+
+
+def _names(training: Training) -> list[str]:
+    """The losses of the last updates, also of those that only some of them had, in the order of their first appearance."""
+    own = list(dict.fromkeys(name for _, losses in training.unread for name in losses))
+    return list(dict.fromkeys(name for names in training.engine.gather(own) for name in names))
+
+
+def _gathered(training: Training, names: list[str]) -> tuple[list[list[float]], list[list[float]]]:
+    """For each of the last updates and each name: the loss over the pictures of all processes, and how many these are.
+
+    An update that had no such loss has 0 of 0 pictures.
+    """
+    unread = training.unread
+    none = torch.zeros((), device=training.engine.device)
+    table = torch.stack([torch.stack([losses.get(n, none).float() for n in names]) for _, losses in unread])
+    counts = torch.tensor([[float(samples) if n in losses else 0.0 for n in names] for samples, losses in unread])
+    means, totals = training.engine.weighted_mean(table, counts)
+    return means.tolist(), totals.tolist()
 
 
 def _finish_epoch(training: Training, observers: Observers, seconds: float) -> None:
     """Validates, judges, moves to the next epoch, tells the observers."""
     position = training.position
     started = time.perf_counter()
+    training.agree_on_statistics()
     scores: dict[str, float] = {}
     if training.validation_loader is not None:
         training.outcome = _validate(training, training.validation_loader, observers)
         scores = training.task.metrics(training.outcome) | training.outcome.losses
-    train = {n: v / max(1, position.samples) for n, v in position.loss_sums.items()}
+    train = {n: v / max(1, position.loss_counts[n]) for n, v in position.loss_sums.items()}
     lr = training.lr  # of this epoch's last update: judging may lower it
-    samples = position.samples * training.engine.world
-    position.epoch, position.batch, position.samples, position.loss_sums = position.epoch + 1, 0, 0, {}
+    samples = sum(training.engine.gather(position.samples))
+    position.next_epoch()
     better = training.judge(scores, train)
     epoch = Epoch(
         position.epoch,
@@ -255,7 +308,14 @@ def _validate(training: Training, loader: Loader, observers: Observers) -> Outco
         for observer in observers:
             observer.validating(training, done, total)
 
-    with training.evaluated() as model:
-        return evaluate(
-            model, training.task, loader, engine=training.engine, standardise=training.standardise, watch=watch
-        )
+    while True:
+        try:
+            with training.evaluated() as model:
+                return evaluate(
+                    model, training.task, loader, engine=training.engine, standardise=training.standardise, watch=watch
+                )
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = str(error)
+        training.halve_evaluation(failure)

@@ -33,11 +33,6 @@ def make_model(
     """The network, and the arguments that make it again. One that is not fresh gets its weights from a checkpoint later."""
     if module is not None:
         kind = type(module).__name__
-        if resolved.recipe.model.weights != "none":
-            raise RecipeError(
-                f"model.weights={resolved.recipe.model.weights} is not loaded into a module that was passed in Python. "
-                "Load them into it before, or name the network in the recipe (model=my_net.py:Net)."
-            )
         resolved = resolved.choose(
             "model.name", f"{type(module).__module__}:{kind}", "a module passed in Python", who="person"
         )

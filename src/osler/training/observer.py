@@ -1,10 +1,8 @@
 """What watches a training. Observers see; only the loop acts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-from torch import Tensor
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from osler.training.state import Training
 
@@ -14,9 +12,8 @@ class Updates:
     """The losses of some consecutive updates, read from the device in one go."""
 
     first: int  # number of the first of them, counted from 1 since the start
-    losses: dict[str, list[float]]  # a value per update
+    losses: dict[str, list[float]]  # a value per update; NaN where an update had no such loss
     lr: float  # learning rate of the last of them
-    gradient_norm: Tensor | None = None  # of the last of them before clipping, where it was clipped
 
     def __len__(self) -> int:
         return len(next(iter(self.losses.values()), []))
@@ -28,14 +25,13 @@ class Epoch:
 
     number: int  # from 1
     update: int  # updates made until its end
-    train: dict[str, float]  # mean losses over its pictures
+    train: dict[str, float]  # mean losses over the pictures of the updates that had them
     validation: dict[str, float]  # metrics; empty without a validation set
     lr: float
     seconds: float  # of training, validation apart
     validation_seconds: float
     samples: int
     best: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Observer:
@@ -68,5 +64,17 @@ class Observer:
     def stopped(self, training: Training) -> None:
         """After the last epoch, or when `training.stop` says why it ended early."""
 
+    def closed(self) -> None:
+        """The last call, also when an error ended the training or another observer: gives back what was opened."""
+
 
 Observers = Sequence[Observer]
+
+
+@contextmanager
+def all_closed(observers: Observers) -> Iterator[None]:
+    """On the way out, however that is, every observer is closed, whatever becomes of the others."""
+    with ExitStack() as stack:
+        for observer in observers:
+            stack.callback(observer.closed)
+        yield

@@ -29,7 +29,7 @@ class ProgressBar(Observer):
         self.console = console
         self.bar: Progress | None = None
         self.task: Any = None
-        self.loss = float("nan")
+        self.losses: dict[str, float] = {}  # the last of each name
         self.drawn = self.began = 0.0
         self.samples = 0
 
@@ -60,7 +60,7 @@ class ProgressBar(Observer):
         position, section = training.position, training.recipe.recipe.train
         speed = (position.samples - self.samples) * training.engine.world / max(1e-9, self.drawn - self.began)
         step = -(-position.batch // section.accumulate)
-        loss = f"  loss {self.loss:.4f}" if self.loss == self.loss else ""
+        loss = f"  loss {sum(self.losses.values()):.4f}" if self.losses else ""
         self.bar.update(
             self.task,
             completed=position.epoch * self.total + step,
@@ -70,8 +70,9 @@ class ProgressBar(Observer):
         self.bar.refresh()
 
     def updated(self, training: Training, updates: Updates) -> None:
-        """Keeps the loss of the last update."""
-        self.loss = sum(values[-1] for values in updates.losses.values())
+        """Keeps each loss of the last update that had it."""
+        for name, values in updates.losses.items():
+            self.losses |= {name: value for value in values if value == value}
 
     def batch_halved(self, training: Training) -> None:
         """Says so, and goes on."""
@@ -100,7 +101,7 @@ class ProgressBar(Observer):
         self.console.print(line, soft_wrap=True)
         self._reset(training)
 
-    def stopped(self, training: Training) -> None:
+    def closed(self) -> None:
         """Takes the bar away."""
         if self.bar is not None:
             self.bar.stop()

@@ -9,7 +9,7 @@ from osler.data.source import DataSource
 from osler.models.head import find_head
 from osler.models.public_weights import PublicStart, is_public, load_public, public_start
 from osler.models.recipe import Statistics
-from osler.models.registry import list_models
+from osler.models.registry import list_models, model_options
 from osler.models.weights_table import PublishedWeights
 from osler.structures.errors import DataError, OslerError
 from osler.structures.state_keys import check_keys
@@ -96,8 +96,10 @@ def _public_weights_for(resolved: ResolvedRecipe, source: DataSource) -> tuple[s
 def _as_published(resolved: ResolvedRecipe, start: PublicStart) -> ResolvedRecipe:
     """The form, and for the library's own file the preprocessing, that public weights need."""
     choices: dict[str, Any] = {}
-    if start.public.options:
-        choices["options"] = {**start.public.options, **resolved.recipe.model.options}
+    form = dict(start.public.options)
+    if "stem" in model_options(start.public.network):
+        form = {"stem": "imagenet", **form}
+    choices["options"] = {**form, **resolved.recipe.model.options}
     if start.published:
         choices |= _published_preprocessing(start.published)
     else:

@@ -40,8 +40,13 @@ class Store:
             raise TrainingError(f"The run's store {self.path} cannot be written or read: {error}.") from None
 
     def add_updates(self, first: int, columns: Mapping[str, Iterable[float]]) -> None:
-        """Values of consecutive updates, by name."""
-        rows = [(first + i, name, value) for name, values in columns.items() for i, value in enumerate(values)]
+        """Values of consecutive updates, by name; NaN: the update had none."""
+        rows = [
+            (first + i, name, value)
+            for name, values in columns.items()
+            for i, value in enumerate(values)
+            if value == value
+        ]
         with self._sentences():
             self._db.executemany("INSERT OR REPLACE INTO updates VALUES (?, ?, ?)", rows)
 

@@ -34,13 +34,15 @@ class TensorBoardLog(Observer):
         """Losses by update."""
         for name, values in updates.losses.items():
             for i, value in enumerate(values):
-                self._writer.add_scalar(f"updates/{name}", value, updates.first + i)
+                if value == value:
+                    self._writer.add_scalar(f"updates/{name}", value, updates.first + i)
 
     def epoch_ended(self, training: Training, epoch: Epoch) -> None:
         """Metrics, at the update that ended the epoch."""
         for name, value in epoch_row(epoch).items():
             self._writer.add_scalar(name.replace(".", "/"), value, epoch.update)
 
-    def stopped(self, training: Training) -> None:
-        """Closes the files."""
-        self._writer.close()
+    def closed(self) -> None:
+        """Writes what is still held back, and closes the files."""
+        if self._writer is not None:
+            self._writer.close()
