@@ -69,7 +69,7 @@ def test_pictures_in_memory_need_no_workers_and_processes_share_the_cores(monkey
 def test_every_automatic_choice_of_a_recipe_is_made_once_and_gives_its_reason() -> None:
     recipe = tiny_preparation(precision="auto", workers="auto", batch_size="auto").training.recipe
     left = [key for key, value, _ in recipe.rows() if value == "auto" and key.startswith(("train.", "model."))]
-    assert left == ["train.monitor"]  # the task's word, not a choice
+    assert left == ["model.initialisation", "train.monitor"]  # the network's word and the task's, not choices
     automatic = {k: o for k, o in recipe.origins.items() if o.who == "automatic"}
     assert {"train.precision", "train.memory_format", "train.batch_size", "train.workers", "train.lr"} <= set(automatic)
     assert all(o.reason for o in automatic.values())

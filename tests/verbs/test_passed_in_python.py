@@ -78,7 +78,7 @@ def test_what_was_passed_is_asked_for_when_a_run_goes_on(tmp_path: Path) -> None
     for word, thing in things.items():
         with no_report():
             base = {"data": shade_arrays(40), "epochs": 1, "precision": "float32", "augment": "none"}
-            path = osler.train(out=tmp_path / word, quiet=True, **base, **{word: thing}).path  # type: ignore[arg-type]
+            path = osler.train(out=tmp_path / word, quiet=True, **base, **{word: thing}).path
         with pytest.raises(RecipeError, match=rf"The {word} of this run was passed in Python.*{word}=\.\.\."):
             osler.resume_run(path, data=shade_arrays(40), overrides=["epochs=2"], quiet=True)
         with pytest.raises(RecipeError, match=rf"osler\.train\(recipe, {word}="):

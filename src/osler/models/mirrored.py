@@ -20,6 +20,6 @@ class Mirrored(nn.Module):
         """Raw outputs of shape (batch, outputs)."""
         outputs = self.network(images)
         if self.training:
-            return outputs  # type: ignore[no-any-return]  # with those of auxiliary classifiers, where there are such
+            return outputs  # with those of auxiliary classifiers, where there are such
         both: Tensor = main_output(outputs) + main_output(self.network(images.flip(3)))
         return both / 2

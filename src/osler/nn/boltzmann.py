@@ -74,7 +74,10 @@ class RestrictedBoltzmannMachine(nn.Module):
         the latter is where k rounds of sampling lead from the data (Hinton 2002, equation 6). The value itself tells
         nothing: see `reconstruction_error`.
         """
-        return self.free_energy(visible).mean() - self.free_energy(self.gibbs(visible, steps, mean_field=mean_field)).mean()
+        return (
+            self.free_energy(visible).mean()
+            - self.free_energy(self.gibbs(visible, steps, mean_field=mean_field)).mean()
+        )
 
     @torch.no_grad()
     def reconstruction_error(self, visible: Float[Tensor, "batch visible"]) -> Float[Tensor, ""]:

@@ -64,7 +64,9 @@ def fill_weights(model: nn.Module, name: str, *, options: Mapping[str, Any] | No
     layers = [module for module in model.modules() if is_layer(module)]
     linears = [module for module in layers if isinstance(module, nn.Linear)]
     for layer in layers:
-        _start(layer, initialiser, {} if initialiser.measure else checked, head=layer is linears[-1] if linears else False)
+        _start(
+            layer, initialiser, {} if initialiser.measure else checked, head=layer is linears[-1] if linears else False
+        )
     notes = [initialiser.note] if initialiser.note else _size_note(name, model, layers)
     left = _left_alone(model)
     if left:

@@ -22,6 +22,7 @@ from osler.structures.registry import Registry, nearest
 
 Positive = Annotated[float, Gt(0)]
 
+RECTIFIER_GAIN = math.sqrt(2.0)
 SYMMETRY = (
     "so all units of a layer compute the same and get the same gradient: they stay copies of one another, however long "
     "one trains"
@@ -65,7 +66,7 @@ class Initialiser:
                 hint = f" Did you mean {close!r}?" if close else ""
                 allowed = ", ".join(known) or "none"
                 raise RecipeError(f"The initialisation {name!r} has no option {key!r}.{hint} Allowed: {allowed}.")
-        hints = get_type_hints(function, include_extras=True)
+        hints = get_type_hints(function, include_extras=True) if function else {}
         return {key: _checked_value(name, key, value, hints[key]) for key, value in options.items()}
 
 
@@ -121,16 +122,12 @@ def _xavier_spread(place: Place, gain: float) -> float:
 Mode = Literal["fan_in", "fan_out"]
 
 
-def _he_uniform(
-    kernel: Kernel, place: Place, *, gain: Positive = math.sqrt(2.0), mode: Mode = "fan_in"
-) -> None:
+def _he_uniform(kernel: Kernel, place: Place, *, gain: Positive = RECTIFIER_GAIN, mode: Mode = "fan_in") -> None:
     bound = math.sqrt(3.0) * _he_spread(place, gain, mode)
     nn.init.uniform_(kernel, -bound, bound)
 
 
-def _he_normal(
-    kernel: Kernel, place: Place, *, gain: Positive = math.sqrt(2.0), mode: Mode = "fan_in"
-) -> None:
+def _he_normal(kernel: Kernel, place: Place, *, gain: Positive = RECTIFIER_GAIN, mode: Mode = "fan_in") -> None:
     nn.init.normal_(kernel, 0.0, _he_spread(place, gain, mode))
 
 
@@ -163,9 +160,7 @@ _TABLE: dict[str, Initialiser] = {
         _zeros,
         note=f"All weights start at 0, {SYMMETRY}; behind ReLU nothing but the last bias moves. To train, use he_normal.",
     ),
-    "constant": Initialiser(
-        _constant, note=f"All weights start at one value, {SYMMETRY}. To train, use he_normal."
-    ),
+    "constant": Initialiser(_constant, note=f"All weights start at one value, {SYMMETRY}. To train, use he_normal."),
     "normal": Initialiser(_normal),
     "uniform": Initialiser(_uniform),
     "truncated_normal": Initialiser(_truncated_normal),

@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from osler.nn.fans import Layer, is_layer
 
-SILENT = 1e-20  # variance at which scaling would only blow up rounding errors
+SILENT = 1e-20  # variance between pictures below which scaling would only blow up rounding errors
 
 
 @torch.no_grad()
@@ -87,11 +87,11 @@ class _Scaling:
         if layer in self.seen:
             return None
         self.seen.add(layer)
+        if not float(output.float().var(0, correction=0).mean()) > SILENT:
+            self.silent.append(self.names[layer])
+            return None
         variance = output.float().var(correction=0)
         if abs(float(variance) - 1) < self.tolerance:
-            return None
-        if not float(variance) > SILENT:
-            self.silent.append(self.names[layer])
             return None
         scale = variance.rsqrt().to(output.dtype)
         for parameter in (layer.weight, layer.bias):

@@ -9,9 +9,7 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def as_probabilities(
-    layer: nn.Linear, rows: Float[Tensor, "rows inputs"]
-) -> Iterator[Float[Tensor, "rows inputs"]]:
+def as_probabilities(layer: nn.Linear, rows: Float[Tensor, "rows inputs"]) -> Iterator[Float[Tensor, "rows inputs"]]:
     """Within, the layer takes the rows mapped from their smallest value to 0 and their largest to 1, given by `with`.
 
     The same layer is written for the other unit of measure, so that it answers as before; afterwards it takes the rows'

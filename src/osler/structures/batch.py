@@ -9,8 +9,13 @@ from torch import Tensor
 
 
 def move(value: Any, device: torch.device | str) -> Any:
-    """`value` with every tensor inside (lists, tuples, dictionaries, dataclasses) on `device`, copied without waiting."""
+    """`value` with every tensor inside (lists, tuples, dictionaries, dataclasses) on `device`, copied without waiting.
+
+    To a CUDA device a copy is only made without waiting from pinned memory, which torch keeps for the next batch.
+    """
     if isinstance(value, Tensor):
+        if value.device.type == "cpu" and torch.device(device).type == "cuda":
+            value = value.pin_memory()
         return value.to(device, non_blocking=True)
     if isinstance(value, (list, tuple)):
         return type(value)(move(v, device) for v in value)

@@ -29,9 +29,9 @@ class WeightAverage:
         self.decay = decay
         self.updates = 0
         self.model = deepcopy(model).requires_grad_(False).eval()
-        self._averages = _parts(self.model)
+        self._averages = list(self.model.parameters())
         self._source = model
-        self._current = _parts(model)
+        self._weights = list(model.parameters())
 
     def decay_at(self, update: int) -> float:
         """The share that the average keeps at an update, counted from 1."""
@@ -41,12 +41,12 @@ class WeightAverage:
     def update(self, model: nn.Module) -> None:
         """Moves the average towards the model's weights, and copies its buffers."""
         if model is not self._source:
-            self._source, self._current = model, _parts(model)
+            self._source, self._weights = model, list(model.parameters())
         self.updates += 1
-        (averages, copies), (weights, buffers) = self._averages, self._current
-        torch._foreach_lerp_(averages, weights, 1 - self.decay_at(self.updates))
+        torch._foreach_lerp_(self._averages, self._weights, 1 - self.decay_at(self.updates))
+        buffers = list(model.buffers())  # taken afresh: a module may put another tensor in the place of one
         if buffers:
-            torch._foreach_copy_(copies, buffers)
+            torch._foreach_copy_(list(self.model.buffers()), buffers)
 
     @contextmanager
     def swapped_into(self, model: nn.Module) -> Iterator[None]:
@@ -58,8 +58,7 @@ class WeightAverage:
             self._swap(model)
 
     def _swap(self, model: nn.Module) -> None:
-        (averages, copies), (weights, buffers) = self._averages, _parts(model)
-        for ours, theirs in zip((*averages, *copies), (*weights, *buffers), strict=True):
+        for ours, theirs in zip(_tensors(self.model), _tensors(model), strict=True):
             ours.data, theirs.data = theirs.data, ours.data
 
     def state_dict(self) -> dict[str, Any]:
@@ -72,6 +71,6 @@ class WeightAverage:
         self.updates = state["updates"]
 
 
-def _parts(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+def _tensors(model: nn.Module) -> list[Tensor]:
     """The parameters and the buffers of a model."""
-    return list(model.parameters()), list(model.buffers())
+    return [*model.parameters(), *model.buffers()]

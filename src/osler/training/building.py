@@ -16,7 +16,6 @@ from osler.imaging.fit import FitTo
 from osler.imaging.pca_noise import ColourComponents, colour_components
 from osler.imaging.transform import Compose
 from osler.models.cost import multiply_adds
-from osler.models.data_initialisation import NeedsData
 from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.preprocessing import Preprocessing, Standardise
 from osler.tasks.building import build_task
@@ -25,18 +24,19 @@ from osler.training import engine as engines
 from osler.training.artefact import Artefact
 from osler.training.averaging import WeightAverage
 from osler.training.choices import choose_lr, choose_optimizer, choose_weight_decay
-from osler.training.engine import Engine, build_engine, launched_processes
+from osler.training.engine import Engine, build_engine, launched_processes, local_processes
 from osler.training.fine_tuning import Freezing, scale_learning_rates
+from osler.training.initial_weights import start_weights
 from osler.training.input_choice import choose_preprocessing, preprocessing_of, settled
+from osler.training.judging import check_judging
 from osler.training.network import choose_network, make_model
 from osler.training.optimizer import build_optimizer
 from osler.training.recipe import PASSED, ResolvedRecipe
 from osler.training.schedule import build_schedule
 from osler.training.starting_weights import choose_start
-from osler.training.state import Group, Training, seed_everything
+from osler.training.state import Group, Training, part_ways, seed_everything
 
 COLOUR_PICTURES = 500  # whose pixels give the principal colours
-INITIALISATION_PICTURES = 2_000  # for networks whose first weights are measured on the training pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,11 @@ def build_training(
     resolved, train_loader, validation_loader, augmentation = _loaders(resolved, source, task, preprocessing, engine)
     standardise = Standardise(preprocessing.mean, preprocessing.std).to(engine.device)
     model = engine.place(model)
-    if fresh and isinstance(model, NeedsData) and resolved.recipe.model.weights == "none":
-        model.initialise_from_data(standardise(_first_pictures(source, preprocessing).to(engine.device)))
+    notes = []
+    if fresh:
+        pictures = lambda n: standardise(_some_pictures(source, preprocessing, n).to(engine.device))  # noqa: E731
+        notes = start_weights(model, resolved.recipe.model, pictures)
+        model = engine.place(model)  # all processes go on from what the first one measured
     freezing = Freezing(model, resolved.recipe.finetune)
     freezing.for_good(model)
     scale_learning_rates(model, resolved.recipe.finetune)
@@ -93,10 +96,13 @@ def build_training(
         standardise=standardise,
         batch_transforms=augmentation.batch,
         freezing=freezing,
+        notes=notes,
         average=WeightAverage(model, decay=resolved.recipe.train.ema) if resolved.recipe.train.ema else None,
     )
+    check_judging(training)
     if resolved.recipe.train.compile:
         model.compile()
+    part_ways(engine, resolved.recipe.seed)
     return training, Artefact(model, preprocessing, task, architecture)
 
 
@@ -132,12 +138,14 @@ def _choose_computing(
     train = lambda: resolved.recipe.train  # noqa: E731  (the recipe changes with every choice)
     settle("train.device", engines.choose_device)
     cost = multiply_adds(model, preprocessing.channels, preprocessing.size)
-    settle("train.precision", lambda: engines.choose_precision(train().device, cost))
-    settle("train.memory_format", lambda: engines.choose_memory_format(model))
-    settle("train.batch_size", lambda: engines.choose_batch_size(len(source.train), preprocessing.size))
-    settle("train.workers", lambda: engines.choose_workers(source.in_memory, launched_processes()))
     settle("train.optimizer", lambda: choose_optimizer(model))
     _refuse_idle_momentum(resolved)
+    settle("train.precision", lambda: engines.choose_precision(train().device, cost, train().optimizer))
+    settle("train.memory_format", lambda: engines.choose_memory_format(model, train().optimizer))
+    _refuse_for_lbfgs(resolved)
+    processes = launched_processes()
+    settle("train.batch_size", lambda: engines.choose_batch_size(len(source.train), preprocessing.size, processes))
+    settle("train.workers", lambda: engines.choose_workers(source.in_memory, local_processes()))
     settle("train.lr", lambda: choose_lr(train().optimizer, trained=resolved.recipe.model.weights != "none"))
     settle("train.weight_decay", lambda: choose_weight_decay(train().optimizer))
     return resolved
@@ -150,6 +158,17 @@ def _refuse_idle_momentum(resolved: ResolvedRecipe) -> None:
         raise RecipeError(
             f"train.momentum was set, but train.optimizer={optimizer} takes none of it. Use momentum or nesterov, or leave it out."
         )
+
+
+def _refuse_for_lbfgs(resolved: ResolvedRecipe) -> None:
+    """L-BFGS sees all gradients as one contiguous vector, and evaluates the loss several times an update."""
+    reasons = {
+        "train.memory_format": ("channels_last", "it sees all gradients as one vector", "contiguous"),
+        "train.precision": ("float16", "its line search cannot take scaled gradients", "float32 or bfloat16"),
+    }
+    for key, (value, reason, instead) in reasons.items():
+        if resolved.recipe.train.optimizer == "lbfgs" and resolved.value(key) == value:
+            raise RecipeError(f"{key}={value} is not possible for the optimiser lbfgs: {reason}. Use {instead}.")
 
 
 def _loaders(
@@ -213,10 +232,10 @@ def _components(resolved: ResolvedRecipe, source: DataSource) -> ColourComponent
     return colour_components(sample.image for sample in readable_samples(source.train, COLOUR_PICTURES))
 
 
-def _first_pictures(source: DataSource, preprocessing: Preprocessing) -> Tensor:
+def _some_pictures(source: DataSource, preprocessing: Preprocessing, at_most: int) -> Tensor:
     """Some training pictures without augmentation, spread evenly over the set."""
     fit, rng = FitTo(preprocessing), np.random.default_rng(0)
-    pictures = np.stack([fit(s, rng).image for s in readable_samples(source.train, INITIALISATION_PICTURES)])
+    pictures = np.stack([fit(s, rng).image for s in readable_samples(source.train, at_most)])
     return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
 

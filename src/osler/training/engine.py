@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from osler.structures.errors import TrainingError
 from osler.training.section import TrainSection
@@ -45,12 +46,14 @@ def processor_has_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & words)
 
 
-def choose_precision(device: str, multiply_adds: int) -> tuple[str, str]:
+def choose_precision(device: str, multiply_adds: int, optimizer: str = "") -> tuple[str, str]:
     """The precision of the forward pass on a device for a network of so many multiply-adds per picture, and the reason."""
     kind = torch.device(device).type
     if kind == "cuda":
         if torch.cuda.is_bf16_supported():
             return "bfloat16", "the GPU computes it natively"
+        if optimizer == "lbfgs":
+            return "float32", "the GPU has no bfloat16, and L-BFGS cannot take the scaled gradients of float16"
         return "float16", "the GPU has no bfloat16"
     if kind != "cpu":
         return "float32", f"the safe choice on {kind}"
@@ -64,24 +67,30 @@ def choose_precision(device: str, multiply_adds: int) -> tuple[str, str]:
     )
 
 
-def choose_memory_format(model: nn.Module) -> tuple[str, str]:
-    """Channels-last where convolutions are, and the reason."""
+def choose_memory_format(model: nn.Module, optimizer: str = "") -> tuple[str, str]:
+    """Channels-last where convolutions are, unless the optimiser cannot take it; and the reason."""
+    if optimizer == "lbfgs":
+        return "contiguous", "L-BFGS sees all gradients as one vector"
     if any(isinstance(m, nn.Conv2d) for m in model.modules()):
         return "channels_last", "convolutions read pixels with their channels side by side"
     return "contiguous", "the network has no convolution"
 
 
-def choose_batch_size(pictures: int, size: tuple[int, int]) -> tuple[int, str]:
-    """Pictures in an update: enough updates an epoch for a small set, full vector units for a large one; and the reason."""
+def choose_batch_size(pictures: int, size: tuple[int, int], processes: int = 1) -> tuple[int, str]:
+    """Pictures in an update: enough updates an epoch for a small set, full vector units for a large one; and the reason.
+
+    Each process gets a power of two of them, which can be halved evenly when memory runs out.
+    """
     pixels = size[0] * size[1]
     wanted = 128 if pictures >= 10_000 else 64 if pictures >= 2_000 else 32 if pictures >= 200 else 16
     fits = 128 if pixels <= 128 * 128 else 64 if pixels <= 256 * 256 else 16
-    chosen = min(wanted, fits)
-    return chosen, f"{pictures} training pictures of {size[0]}x{size[1]}"
+    each = 1 << (max(1, min(wanted, fits) // processes).bit_length() - 1)
+    among = f", {each} for each of {processes} processes" if processes > 1 else ""
+    return each * processes, f"{pictures} training pictures of {size[0]}x{size[1]}{among}"
 
 
 def choose_workers(in_memory: bool, local_world: int = 1) -> tuple[int, str]:
-    """Loader processes, and the reason."""
+    """Loader processes for one of `local_world` training processes on this machine, and the reason."""
     if in_memory:
         return 0, "the pictures are in memory"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -125,18 +134,48 @@ class Engine:
         """Backpropagation of a loss, scaled where float16 needs it."""
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
 
-    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """The mean over all processes of each gradient, in place: one message for all of them."""
+    def laid_out(self, images: Tensor) -> Tensor:
+        """Pictures in the memory format of the weights: a convolution computes in that of its input."""
+        return images.contiguous(memory_format=self.memory_format)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter], loss: Tensor, samples: int) -> Tensor:
+        """The mean over the pictures of all processes of each gradient, in place, and of the loss, which is returned.
+
+        One message for all of them and for the counts: the last batch of an epoch may have a picture more in one process
+        than in another.
+        """
+        if self.world == 1:
+            return loss
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        own = torch.cat([*(g.reshape(-1) for g in gradients), loss.detach().reshape(1), loss.new_ones(1)])
+        total = self.fabric.all_reduce(own * samples, reduce_op="sum")
+        *means, mean_loss, _ = (total / total[-1]).split([*(g.numel() for g in gradients), 1, 1])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
+        return mean_loss.view_as(loss)
+
+    def weighted_mean(self, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of values over all processes, and the sums of their weights; 0 where these are 0."""
+        if self.world == 1:
+            return values, weights
+        weights = weights.to(values.device)
+        sums, weights = self.fabric.all_reduce(torch.stack([values * weights, weights]), reduce_op="sum")
+        return torch.where(weights > 0, sums / weights, 0.0), weights
+
+    def average_statistics(self, model: nn.Module) -> None:
+        """Running statistics of batch norms become the mean over all processes, other buffers those of the first, in place."""
         if self.world == 1:
             return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = self.fabric.all_reduce(torch.cat([g.reshape(-1) for g in gradients]), reduce_op="mean")
-        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient))
-
-    def mean(self, values: Tensor) -> Tensor:
-        """The mean over all processes."""
-        return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="mean")
+        norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+        statistics = [b for m in norms for b in (m.running_mean, m.running_var) if b is not None]
+        if statistics:
+            flat = self.fabric.all_reduce(torch.cat([b.reshape(-1) for b in statistics]), reduce_op="mean")
+            for buffer, mean in zip(statistics, flat.split([b.numel() for b in statistics]), strict=True):
+                buffer.copy_(mean.view_as(buffer))
+        averaged = set(map(id, statistics))
+        others = [b for b in model.buffers() if id(b) not in averaged]
+        for buffer, first in zip(others, self.share([b.cpu() for b in others]), strict=True):
+            buffer.copy_(first)
 
     def gather(self, thing: Any) -> list[Any]:
         """A plain object of every process, in order of rank."""
@@ -159,6 +198,11 @@ class Engine:
 def launched_processes() -> int:
     """How many processes `torchrun` (or another launcher) started for this run."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def local_processes() -> int:
+    """How many of them are on this machine and share its cores."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def build_engine(section: TrainSection) -> Engine:
@@ -190,7 +234,7 @@ def _checked_device(name: str) -> torch.device:
 def _join_processes(engine: Engine) -> None:
     from lightning_fabric import Fabric
 
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    here = local_processes()
     fabric = Fabric(
         accelerator=engine.device.type,
         devices=here,

@@ -1,5 +1,7 @@
 """A stage that has no gradient: a scikit-learn estimator fitted on the features of the network that an earlier stage trained."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from osler.imaging.fit import FitTo
 from osler.imaging.transform import Compose
 from osler.models.head import penultimate
 from osler.structures.preprocessing import Preprocessing
+from osler.training.artefact import load_artefact
 from osler.training.run_folder import RunFolder
 from osler.training.state import Training
 
@@ -21,7 +24,8 @@ def fit_estimator(
 ) -> EstimatorHead:
     """Fits the recipe's estimator on the training pictures, without augmentation, and saves it into the run.
 
-    The network's weights do not change. Returns the network with the estimator in the place of its last layer.
+    Its features are those of the run's best weights, with which it will answer; the network ends with them. Returns the
+    network with the estimator in the place of its last layer.
     """
     section = training.recipe.recipe.estimator
     old = training.train_loader
@@ -35,12 +39,15 @@ def fit_estimator(
         workers=old.workers,
         unreadable=training.recipe.recipe.data.unreadable,
     )
-    with training.shipped() as model:
+    if folder.best.exists():  # where an average of weights is kept, these are the averaged ones already
+        best = nullcontext(load_artefact(folder.best, training.model, task=training.task).model)
+    else:  # no epoch could be judged
+        best = training.shipped()
+    with best as model:
         features, targets = features_of(training, model, loader)
     estimator = build_estimator(section.name, kind, dict(section.options), training.recipe.recipe.seed)
     fit(estimator, features, targets)
-    if training.engine.leads:
-        save_estimator(estimator, folder.estimator)
+    save_estimator(estimator, folder.estimator)
     return EstimatorHead(training.model, estimator, training.task.outputs)
 
 

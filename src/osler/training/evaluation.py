@@ -1,22 +1,31 @@
 """A pass over a split in evaluation mode: every sample exactly once, whatever the number of processes."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
-from osler.data.loader import Loader
 from osler.structures.batch import Batch
 from osler.tasks.task import Outcome, Task
 from osler.training.engine import Engine
 
 
+class Split(Protocol):
+    """A data set in batches: a loader, or a part of one."""
+
+    def __len__(self) -> int:
+        """How many batches."""
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches."""
+
+
 def evaluate(
     model: nn.Module,
     task: Task,
-    loader: Loader,
+    loader: Split,
     *,
     engine: Engine,
     standardise: nn.Module,
@@ -32,7 +41,7 @@ def evaluate(
     with torch.inference_mode():
         for number, raw in enumerate(loader.epoch(0), 1):
             moved = raw.to(engine.device)
-            batch = Batch(standardise(moved.images), moved.target, raw.indices)
+            batch = Batch(engine.laid_out(standardise(moved.images)), moved.target, raw.indices)
             with engine.autocast():
                 outputs, named = task.evaluate(model, batch)
             predictions.append(task.decode(outputs))

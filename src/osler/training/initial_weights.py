@@ -29,7 +29,9 @@ def start_weights(model: nn.Module, section: ModelSection, pictures: Callable[[i
     """
     name, options = section.initialisation, section.initialisation_options
     if name == "auto" and options:
-        raise RecipeError("model.initialisation_options are for a named initialisation: set model.initialisation as well.")
+        raise RecipeError(
+            "model.initialisation_options are for a named initialisation: set model.initialisation as well."
+        )
     if section.weights != "none":
         if name != "auto":
             raise RecipeError(

@@ -12,7 +12,7 @@ from osler.structures.preprocessing import Preprocessing
 from osler.training.recipe import ResolvedRecipe
 from osler.training.starting_weights import SMALL_PICTURE
 
-Number = TypeVar("Number", bound=int)
+Number = TypeVar("Number", int, float, Literal[1, 3])
 
 NAMED_STATISTICS = {
     "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
@@ -25,9 +25,7 @@ def choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> Resolv
     section = resolved.recipe.model
     if section.channels == "auto":
         resolved = resolved.choose("model.channels", source.channels, "as the pictures have")
-    resolved = _choose_small_stem(resolved, source)
-    if section.size == "auto":
-        resolved = resolved.choose("model.size", *_input_size(resolved, source))
+    resolved = _choose_size(resolved, source)
     if section.fit == "auto":
         fit = (
             ("stretch", "all pictures have one shape")
@@ -60,37 +58,44 @@ def _rounded(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(round(float(v), 4) for v in values)
 
 
-def _choose_small_stem(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
-    """A network with a stem for small pictures gets it for small pictures, unless the person chose one."""
-    section = resolved.recipe.model
-    sides = (
-        (section.size,)
-        if isinstance(section.size, int)
-        else source.typical_size
-        if section.size == "auto"
-        else section.size
-    )
-    known = section.name in list_models() and "stem" in model_options(section.name)
-    if not known or "stem" in section.options or max(sides) > SMALL_PICTURE:
+def _choose_size(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
+    """The size of the pictures, the stem for it, and then the least size that the network with this stem can see.
+
+    A size that was settled before had its stem settled with it: a recipe that is read again makes the same network.
+    """
+    given = resolved.recipe.model.size
+    if given != "auto":
+        if resolved.origin("model.size").who == "person":
+            resolved = _choose_small_stem(resolved, (given, given) if isinstance(given, int) else given)
         return resolved
-    return resolved.choose(
-        "model.options", {**section.options, "stem": "small"}, f"pictures of {max(sides)} pixels are small"
-    )
-
-
-def _input_size(resolved: ResolvedRecipe, source: DataSource) -> tuple[tuple[int, int], str]:
-    """The pictures' own size when they are small; 224 x 224 for photographs; the least that the network can see."""
-    height, width = source.typical_size
-    if source.uniform and max(height, width) <= 256:
-        size, reason = (height, width), "the size of all pictures"
-    else:
-        side = min(224, max(32, 32 * round(min(height, width) / 32)))
-        size, reason = (side, side), f"pictures are about {height}x{width}"
+    size, reason = _wanted_size(source)
+    resolved = _choose_small_stem(resolved, size)
     section = resolved.recipe.model
     least = minimum_size(section.name, **section.options) if section.name in list_models() else 1
     if min(size) < least:
-        return (max(height, least), max(width, least)), f"{section.name} sees no smaller ones"
-    return size, reason
+        height, width = source.typical_size
+        size, reason = (max(height, least), max(width, least)), f"{section.name} sees no smaller ones"
+    return resolved.choose("model.size", size, reason)
+
+
+def _choose_small_stem(resolved: ResolvedRecipe, size: tuple[int, int]) -> ResolvedRecipe:
+    """A network with a stem for small pictures gets it for small pictures, unless the person or the weights have one."""
+    section = resolved.recipe.model
+    known = section.name in list_models() and "stem" in model_options(section.name)
+    if not known or "stem" in section.options or max(size) > SMALL_PICTURE or section.weights != "none":
+        return resolved
+    return resolved.choose(
+        "model.options", {**section.options, "stem": "small"}, f"pictures of {max(size)} pixels are small"
+    )
+
+
+def _wanted_size(source: DataSource) -> tuple[tuple[int, int], str]:
+    """The pictures' own size when they are small; 224 x 224 for photographs."""
+    height, width = source.typical_size
+    if source.uniform and max(height, width) <= 256:
+        return (height, width), "the size of all pictures"
+    side = min(224, max(32, 32 * round(min(height, width) / 32)))
+    return (side, side), f"pictures are about {height}x{width}"
 
 
 def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessing:

@@ -31,7 +31,7 @@ def fit(training: Training, observers: Observers) -> None:
 
     Raises:
         NotFiniteError: a loss is NaN or infinite. On a processor the weights are those before that update; elsewhere, where
-            losses are read now and then, they are some updates older. No checkpoint is written of them.
+            losses are read now and then, up to 50 updates have been made with it. No checkpoint holds such weights.
         TrainingError: memory ran out and the batch cannot be halved.
     """
     with all_closed(observers):

@@ -72,7 +72,7 @@ class ProgressBar(Observer):
     def updated(self, training: Training, updates: Updates) -> None:
         """Keeps each loss of the last update that had it."""
         for name, values in updates.losses.items():
-            self.losses |= {name: value for value in values if value == value}
+            self.losses[name] = next((v for v in reversed(values) if v == v), self.losses.get(name, 0.0))
 
     def batch_halved(self, training: Training) -> None:
         """Says so, and goes on."""

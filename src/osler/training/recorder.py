@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from pathlib import Path
 
 from osler.structures.files import write_text
@@ -14,6 +15,7 @@ from osler.training.state import Training
 from osler.training.store import Store
 
 # What differs between two equal runs: the clock.
+SESSIONS = "sessions"  # fact: seconds of each session of the run until its last checkpoint
 TIMINGS = ("seconds", "validation_seconds", "images_per_second")
 
 
@@ -25,6 +27,11 @@ def epoch_row(epoch: Epoch) -> dict[str, float]:
     row |= {"lr": epoch.lr, "updates": epoch.update, "best": float(epoch.best)}
     speed = epoch.samples / epoch.seconds if epoch.seconds else 0.0
     return row | dict(zip(TIMINGS, (epoch.seconds, epoch.validation_seconds, speed), strict=True))
+
+
+def seconds_before(store: Store) -> float:
+    """How long the run had been trained when its present session, which is on record, began."""
+    return float(sum(store.fact(SESSIONS, [])[:-1]))
 
 
 def halved(training: Training) -> str:
@@ -40,10 +47,14 @@ class Recorder(Observer):
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.began = 0.0
+        self.earlier: list[float] = []  # seconds of the sessions before this one
 
     def started(self, training: Training) -> None:
         """Removes what a killed run wrote beyond its checkpoint."""
         self.store.drop_after(training.position.update, training.position.epoch)
+        self.began, self.earlier = time.perf_counter(), self.store.fact(SESSIONS, [])
+        self.store.set_fact(SESSIONS, [*self.earlier, 0.0])
 
     def updated(self, training: Training, updates: Updates) -> None:
         """Adds the losses; they are durable with the next checkpoint."""
@@ -55,6 +66,7 @@ class Recorder(Observer):
 
     def checkpoint_due(self, training: Training) -> None:
         """Commits, so that the store is never behind the checkpoint that is written next."""
+        self.store.set_fact(SESSIONS, [*self.earlier, time.perf_counter() - self.began])
         self.store.commit()
 
     def batch_halved(self, training: Training) -> None:

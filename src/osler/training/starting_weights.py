@@ -75,6 +75,8 @@ def _public_weights_for(resolved: ResolvedRecipe, source: DataSource) -> tuple[s
     """The public start that suits a recipe that leaves it open, or none, and why."""
     section = resolved.recipe.model
     side = min(source.typical_size) if section.size == "auto" else section.size
+    if section.initialisation != "auto":
+        return "none", f"from nothing: model.initialisation={section.initialisation} says how"
     if section.name not in list_models():
         return "none", "your own network starts from nothing"
     if (side if isinstance(side, int) else min(side)) <= SMALL_PICTURE or section.options.get("stem") == "small":

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,14 @@ from osler.training.fine_tuning import Freezing
 from osler.training.recipe import ResolvedRecipe
 from osler.training.schedule import Schedule
 
+LOWER_IS_BETTER = (
+    "loss",
+    "error",
+    "mae",
+    "mse",
+    "brier",
+)  # ends of the names of metrics; of all others higher is better
+
 
 @dataclass(slots=True)
 class Position:
@@ -32,8 +40,19 @@ class Position:
     epoch: int = 0  # epochs finished
     batch: int = 0  # batches of the current epoch already used
     update: int = 0  # updates made since the start
-    samples: int = 0  # pictures of the current epoch already used
-    loss_sums: dict[str, float] = field(default_factory=dict)  # over the pictures of the current epoch
+    samples: int = 0  # pictures of the current epoch already used, by this process
+    loss_sums: dict[str, float] = field(
+        default_factory=dict
+    )  # over the pictures of the current epoch, by all processes
+    loss_counts: dict[str, int] = field(default_factory=dict)  # the pictures in each of these sums
+    loss_owners: dict[str, str] = field(
+        default_factory=dict
+    )  # the group of the step that first had a loss of that name
+
+    def next_epoch(self) -> None:
+        """To the start of the epoch after this one."""
+        self.epoch, self.batch, self.samples = self.epoch + 1, 0, 0
+        self.loss_sums, self.loss_counts = {}, {}
 
 
 @dataclass(slots=True)
@@ -69,6 +88,7 @@ class Training:
     standardise: nn.Module = field(default_factory=nn.Identity)  # bytes to floats, on the device
     batch_transforms: Sequence[BatchTransform] = ()
     freezing: Freezing | None = None  # which layers stay as they are
+    notes: Sequence[str] = ()  # for the person, from how the weights started
     average: WeightAverage | None = None
     position: Position = field(default_factory=Position)
     best: Best = field(default_factory=Best)
@@ -77,7 +97,6 @@ class Training:
     stop: str = ""  # why the training should end before its last epoch; "" to go on
     asked_to_stop: str = ""  # by a signal, seen after the update at hand
     interrupted: bool = False  # `stop` came from outside: the run can go on later
-    gradient_norm: Tensor | None = None  # before clipping, where gradients are clipped
     unread: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)  # pictures and losses of the last updates
 
     @property
@@ -121,14 +140,14 @@ class Training:
         if not scores:
             self.best = Best(math.nan, self.position.epoch, train)
             return True
-        sign = 1 if self._higher_is_better else -1
+        sign = 1 if self.direction == "max" else -1
         score = self._monitored(scores)
         better = math.isfinite(score) and not sign * score <= sign * self.best.score
         if better:
             self.best = Best(score, self.position.epoch, scores)
         self.stale = 0 if better else self.stale + 1
         for group in self.groups.values():
-            group.schedule.epoch_ended(score, direction="max" if sign > 0 else "min")
+            group.schedule.epoch_ended(score, direction=self.direction)
         self.lose_patience()
         return better
 
@@ -152,11 +171,17 @@ class Training:
         return scores[self.monitor]
 
     @property
-    def _higher_is_better(self) -> bool:
-        named = self.recipe.recipe.train.monitor
-        if named in ("auto", self.task.monitor):
-            return self.task.direction == "max"
-        return not named.endswith(("loss", "error", "mae", "rmse"))
+    def direction(self) -> Literal["max", "min"]:
+        """Whether the monitored metric is better when it is higher, or when it is lower."""
+        if self.monitor == self.task.monitor:
+            return self.task.direction
+        return "min" if self.monitor.endswith(LOWER_IS_BETTER) else "max"
+
+    def agree_on_statistics(self) -> None:
+        """One network in all processes: the running statistics of norm layers become the mean over them."""
+        self.engine.average_statistics(self.model)
+        if self.average is not None:
+            self.engine.average_statistics(self.average.model)
 
     def halve_batch(self, failure: str) -> None:
         """After memory ran out: half the batch and twice the accumulation from here on, on the record.
@@ -165,11 +190,7 @@ class Training:
             TrainingError: the person set the batch size, or a single picture is already too much.
         """
         recipe, size = self.recipe, self.train_loader.batch_size * self.engine.world
-        if recipe.origin("train.batch_size").who == "person" or self.train_loader.batch_size < 2:
-            raise TrainingError(
-                f"Memory ran out with {size} pictures in a batch ({failure.splitlines()[0][:120]}). "
-                "Set a smaller train.batch_size (and train.accumulate to keep the update's size), or leave it to auto."
-            )
+        self._refuse_to_halve(self.train_loader, failure)
         reason = f"memory ran out with {size}"
         recipe = recipe.choose("train.batch_size", size // 2, reason)
         self.recipe = recipe.choose("train.accumulate", recipe.recipe.train.accumulate * 2, reason)
@@ -177,6 +198,24 @@ class Training:
         if self.validation_loader is not None:
             self.validation_loader.batch_size = max(1, self.validation_loader.batch_size // 2)
         self.position.batch *= 2
+
+    def halve_evaluation(self, failure: str) -> None:
+        """After memory ran out in a validation: half its batch, which changes nothing that is computed.
+
+        Raises:
+            TrainingError: as of `halve_batch`.
+        """
+        assert self.validation_loader is not None
+        self._refuse_to_halve(self.validation_loader, failure)
+        self.validation_loader.batch_size //= 2
+
+    def _refuse_to_halve(self, loader: Loader, failure: str) -> None:
+        if self.recipe.origin("train.batch_size").who == "person" or loader.batch_size < 2:
+            size = loader.batch_size * self.engine.world
+            raise TrainingError(
+                f"Memory ran out with {size} pictures in a batch ({failure.splitlines()[0][:120]}). "
+                "Set a smaller train.batch_size (and train.accumulate to keep the update's size), or leave it to auto."
+            )
 
     def generator(self, batch: int) -> torch.Generator:
         """Randomness for what is done to a whole batch: a function of seed, epoch, batch and process."""
@@ -188,7 +227,7 @@ class Training:
         """A batch on the device, as the network takes it."""
         if self.engine.device.type != "cpu":
             batch = batch.to(self.engine.device)
-        return Batch(self.standardise(batch.images), batch.target, batch.indices)
+        return Batch(self.engine.laid_out(self.standardise(batch.images)), batch.target, batch.indices)
 
     def trainable(self) -> Iterable[nn.Parameter]:
         """All parameters that some optimiser moves."""
@@ -225,6 +264,7 @@ def restore(training: Training, state: dict[str, Any]) -> None:
     training.stale = state["stale"]
     training.lose_patience()
     set_random_state(state["random"])
+    part_ways(training.engine, training.recipe.recipe.seed, training.position.update)
 
 
 def random_state() -> dict[str, Any]:
@@ -255,3 +295,13 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def part_ways(engine: Engine, seed: int, update: int = 0) -> None:
+    """From here on every process but the first draws its own global randomness, so that each drops other units.
+
+    To be called when everything that must be equal in all of them, such as the first weights, has been drawn.
+    """
+    if engine.rank:
+        own = np.random.SeedSequence((seed, engine.rank, update)).generate_state(1, np.uint64)[0]
+        seed_everything(int(own >> np.uint64(1)))

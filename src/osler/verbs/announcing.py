@@ -32,7 +32,7 @@ def announce(console: Console, prepared: Prepared, *, resumed: Path | None = Non
     name = training.recipe.recipe.model.name
     _say(console, "data", _about(source))
     _say(console, "model", f"{name}, {weights:,} parameters, sees pictures of {size}")
-    notes = [*map(str, source.notes), *training.task.notes]
+    notes = [*map(str, source.notes), *training.task.notes, *training.notes]
     if training.engine.world > 1 and training.engine.device.type == "cpu" and _has_batch_norm(training.model):
         notes.append("Batch norm keeps the statistics of each process: synchronised ones need an accelerator.")
     for note in notes:

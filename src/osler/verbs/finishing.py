@@ -22,6 +22,7 @@ from osler.structures.preprocessing import Preprocessing
 from osler.tasks.task import Outcome
 from osler.training.artefact import load_artefact
 from osler.training.evaluation import evaluate
+from osler.training.recorder import seconds_before
 from osler.training.run_folder import RunFolder
 from osler.training.store import Store
 from osler.verbs.loading import answering_engine, looking_twice
@@ -51,7 +52,7 @@ def finish(prepared: Prepared, folder: RunFolder, seconds: float) -> dict[str, f
     try:
         began = time.perf_counter()
         answered = _answers(prepared, folder)
-        timing = {"whole run": seconds, "final evaluation": time.perf_counter() - began}
+        timing = {"whole run": seconds_before(store) + seconds, "final evaluation": time.perf_counter() - began}
         facts = environment()
         for split, found in answered.items():
             store.set_fact(split, found.metrics)
@@ -114,7 +115,7 @@ def _content(
         ),
         Result(
             training.monitor,
-            training.task.direction,
+            training.direction,
             {split: found.metrics for split, found in answered.items()},
             {split: found.outcome for split, found in answered.items()},
             training.best.epoch or None,

@@ -197,6 +197,8 @@ def after_the_network(prepared: Prepared, folder: RunFolder, seconds: float) -> 
     Returns the metrics that count; none in processes that do not lead.
     """
     training = prepared.training
+    if not training.engine.leads:
+        return {}
     if training.recipe.recipe.estimator.name != "none":
         fit_estimator(training, kind=prepared.source.kind, preprocessing=prepared.artefact.preprocessing, folder=folder)
-    return finish(prepared, folder, seconds) if training.engine.leads else {}
+    return finish(prepared, folder, seconds)
