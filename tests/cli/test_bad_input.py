@@ -337,7 +337,7 @@ def test_a_folder_that_holds_a_run_already(refused: Any, trained: Path) -> None:
 def test_a_folder_that_holds_something_else(refused: Any, osler_: Osler) -> None:
     (osler_.folder / "mine" / "checkpoints").mkdir(parents=True)
     (osler_.folder / "mine" / "checkpoints" / "model.pt").write_text("mine")
-    for words in ((), ("folds=2",), ("monitor=acuracy",)):
+    for words in ((), ("folds=2",)):
         assert "mine is not empty" in refused("train", *SMALL, *words, "--out", "mine")
         assert (osler_.folder / "mine" / "checkpoints" / "model.pt").read_text() == "mine"
 

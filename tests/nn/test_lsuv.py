@@ -85,18 +85,15 @@ def test_weights_stay_orthogonal() -> None:
 def test_networks_of_the_registry_and_their_running_statistics_stay(name: str) -> None:
     torch.manual_seed(0)
     model = create_model(name, num_classes=10, in_channels=3).eval()
-    model.get_submodule("").train()
+    list(model.modules())[1].train()  # modes that differ
     modes = {k: m.training for k, m in model.named_modules()}
     buffers = {k: b.clone() for k, b in model.named_buffers()}
     assert initialise(model, "lsuv", images=pictures(32, side=32)) == []
     assert {k: m.training for k, m in model.named_modules()} == modes
     assert all(torch.equal(b, buffers[k]) for k, b in model.named_buffers())
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.eval()
-    assert variances(model, pictures(32, side=32)) == pytest.approx(
-        [1.0] * len(variances(model, pictures(2, side=32))), abs=0.11
-    ) or name == "airbench"  # whose fixed first layer is not its own
+    found = variances(model.train(), pictures(32, side=32))  # batch norm by the mini-batch, as when it was measured
+    assert len(found) >= 4
+    assert found == pytest.approx([1.0] * len(found), abs=0.11)
 
 
 def test_what_cannot_be_scaled_is_said() -> None:
@@ -117,7 +114,7 @@ def test_a_layer_used_twice_counts_once() -> None:
     layer = nn.Linear(8, 8)
     model = nn.Sequential(layer, nn.Tanh(), layer, nn.Linear(8, 2))
     assert unit_variance(model, torch.randn(64, 8)) == []
-    assert float(layer(torch.randn(4000, 8)).var()) == pytest.approx(1.0, abs=0.2)
+    assert float(layer(torch.randn(4000, 8)).detach().var()) == pytest.approx(1.0, abs=0.2)
 
 
 def test_needs_pictures_and_knows_its_options() -> None:

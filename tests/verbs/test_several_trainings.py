@@ -31,6 +31,13 @@ class Interrupts(Observer):
             training.asked_to_stop = self.word
 
 
+class Fails(Observer):
+    """Ends the first run in its first update."""
+
+    def batch_done(self, training: Training) -> None:
+        raise TrainingError("no more")
+
+
 def several(verb: str, out: Path | None, **values: Any) -> Any:
     with no_report():
         if verb == "search":
@@ -83,7 +90,9 @@ def test_what_fails_before_its_first_update_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipe.yaml").write_text("mine")
     for out in (None, Path("a/b"), Path("c")):
-        with pytest.raises(OslerError, match="no metric"):
+        with pytest.raises(OslerError, match="no metric"):  # before the run has a folder
             several(verb, out, monitor="acuracy")
+        with pytest.raises(TrainingError, match="no more"):  # after it
+            several(verb, out, observers=[Fails()])
     assert [p.name for p in tmp_path.iterdir()] == ["recipe.yaml"]
     assert (tmp_path / "recipe.yaml").read_text() == "mine"
