@@ -54,8 +54,12 @@ def test_he_keeps_relu() -> None:
 
 @pytest.mark.craft("IN07")
 def test_dividing_xaviers_variance_by_two_is_the_wrong_way_round() -> None:
-    halved = signal("half", "ReLU", start=lambda model, _: initialise(model, "xavier_normal", options={"gain": 0.5**0.5}))
-    assert 1e-10 < halved.last_spread < 5e-9  # 4e-10 in the inventory: a quarter of the mean square is left by each layer
+    halved = signal(
+        "half", "ReLU", start=lambda model, _: initialise(model, "xavier_normal", options={"gain": 0.5**0.5})
+    )
+    assert (
+        1e-10 < halved.last_spread < 5e-9
+    )  # 4e-10 in the inventory: a quarter of the mean square is left by each layer
     doubled = partial(initialise, name="xavier_normal", options={"gain": 2**0.5})
     again = signal("double", "ReLU", start=lambda model, _: doubled(model))
     assert again.last_spread == pytest.approx(signal("He", "ReLU").last_spread, rel=1e-3)  # in square layers
@@ -85,8 +89,15 @@ def test_the_table_has_seven_starts_and_four_activations(table: dict[tuple[str, 
         if 0.1 < row.last_spread < 10 and 0.02 < row.gradient_ratio < 50 and row.saturated < 0.5
     }
     assert healthy == {
-        ("Xavier", "linear"), ("Xavier", "tanh"), ("He", "tanh"), ("He", "ReLU"), ("orthogonal", "linear"),
-        ("orthogonal", "tanh"), ("LSUV", "linear"), ("LSUV", "tanh"), ("LSUV", "ReLU"),
+        ("Xavier", "linear"),
+        ("Xavier", "tanh"),
+        ("He", "tanh"),
+        ("He", "ReLU"),
+        ("orthogonal", "linear"),
+        ("orthogonal", "tanh"),
+        ("LSUV", "linear"),
+        ("LSUV", "tanh"),
+        ("LSUV", "ReLU"),
     }  # fmt: skip  (LSUV alone serves all but the sigmoid, which nothing serves: its slope is at most a quarter)
 
 

@@ -65,8 +65,8 @@ def test_gaussian_units_have_the_mean_of_their_density() -> None:
     grid = torch.linspace(-12, 12, 4001, dtype=torch.float64)
     means = []
     for unit in range(VISIBLE):
-        field = float(hidden @ rbm.layer.weight[:, unit])
-        density = (field * grid - (grid - rbm.visible_bias[unit]).square() / 2).softmax(0)
+        field = float(hidden @ rbm.layer.weight[:, unit].detach())
+        density = (field * grid - (grid - rbm.visible_bias[unit].detach()).square() / 2).softmax(0)
         means.append(float(density @ grid))
         assert float(density @ grid.square()) - means[-1] ** 2 == pytest.approx(1.0, rel=1e-3)  # unit variance
     assert rbm.visible_given(hidden)[0].tolist() == pytest.approx(means, rel=1e-4)
@@ -125,6 +125,7 @@ def test_contrastive_divergence_raises_the_likelihood() -> None:
     torch.manual_seed(0)
     rbm, rows = machine(7, spread=0.05), data(400)
 
+    @torch.no_grad()
     def likelihood() -> float:
         everything = (-rbm.free_energy(states(VISIBLE))).logsumexp(0)
         return float((-rbm.free_energy(rows) - everything).mean())

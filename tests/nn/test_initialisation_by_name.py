@@ -12,6 +12,7 @@ from osler.models.registry import create_model
 from osler.nn.fans import Fans, fans_of
 from osler.nn.initialisation import initialise
 from osler.nn.initialisers import initialisers
+from osler.nn.locally_connected import LocallyConnected2d
 from osler.nn.table_conv import TableConv2d
 from osler.structures.errors import RecipeError, UnknownNameError
 
@@ -118,7 +119,9 @@ def counted(layer: nn.Module, channels: int, side: int = 16) -> Fans:
     picture = torch.ones(1, channels, side, side, requires_grad=True)
     output = layer(picture)
     output.sum().backward()
-    middle = slice(output.shape[-1] // 2 - 3, output.shape[-1] // 2 + 3)  # six positions: whole periods of strides 1 to 3
+    middle = slice(
+        output.shape[-1] // 2 - 3, output.shape[-1] // 2 + 3
+    )  # six positions: whole periods of strides 1 to 3
     assert picture.grad is not None
     centre = slice(side // 2 - 2, side // 2 + 2)
     return Fans(float(output[0, 0, middle, middle].detach().mean()), float(picture.grad[0, 0, centre, centre].mean()))
@@ -191,8 +194,8 @@ def test_identity_passes_the_inputs_on(kind: type, inputs: int, outputs: int, gr
     x = pictures(2, inputs, 7, 7)
     each, of_each = inputs // groups, outputs // groups
     same = min(each, of_each)
-    for given, answer in zip(x.split(each, 1), layer(x).split(of_each, 1), strict=True):
-        torch.testing.assert_close(answer[:, :same], given[:, :same])
+    for shown, answer in zip(x.split(each, 1), layer(x).split(of_each, 1), strict=True):
+        torch.testing.assert_close(answer[:, :same], shown[:, :same])
         assert of_each == same or float(answer[:, same:].detach().std()) > 0.1
     linear = nn.Linear(5, 5)
     filled(linear, "identity")
@@ -224,6 +227,10 @@ def test_weights_that_are_fixed_stay_and_tables_are_filled() -> None:
     assert torch.equal(model.whiten.weight, fixed)
     table = TableConv2d(40, [range(10 * (i % 4), 10 * (i % 4) + 10) for i in range(40)], 5)
     assert float(filled(table, "he_normal").std()) == pytest.approx(math.sqrt(2 / 250), rel=0.03)
+    local = filled(LocallyConnected2d(16, 8, 3, (6, 6)), "he_normal")
+    assert float(local.std()) == pytest.approx(math.sqrt(2 / 144), rel=0.03)
+    for kernel in filled(LocallyConnected2d(4, 8, 3, (4, 4)), "orthogonal"):
+        torch.testing.assert_close(kernel.flatten(1) @ kernel.flatten(1).T, torch.eye(8), atol=1e-5, rtol=0)
 
 
 def test_memory_order_makes_no_difference() -> None:

@@ -1,5 +1,7 @@
 """Layer-sequential unit variance."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,7 @@ def pictures(count: int, seed: int = 0, side: int = 12) -> Tensor:
 def plain_network() -> nn.Sequential:
     torch.manual_seed(0)
     widths = (3, 16, 24, 24, 16)
-    layers = [m for a, b in zip(widths, widths[1:], strict=False) for m in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU())]
+    layers = [m for a, b in pairwise(widths) for m in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU())]
     return nn.Sequential(*layers, nn.Dropout(0.5), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
 
 

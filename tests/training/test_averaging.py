@@ -94,3 +94,27 @@ def test_its_state_goes_round() -> None:
     assert first.updates == second.updates == 4
     for ours, theirs in zip(first.model.state_dict().values(), second.model.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_a_buffer_that_a_module_puts_in_the_place_of_another_is_copied() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.seen = self.seen + len(x)
+            return self.layer(x)
+
+    module = Counts()
+    average = WeightAverage(module, decay=0.9)
+    for _ in range(3):
+        module(torch.randn(8, 3))
+        average.update(module)
+    assert float(average.model.seen) == 24
+    with average.swapped_into(module):
+        module(torch.randn(8, 3))
+    module(torch.randn(8, 3))
+    average.update(module)
+    assert float(average.model.seen) == 32

@@ -3,13 +3,15 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from osler.structures.errors import TrainingError
+from osler.structures.errors import RecipeError, TrainingError
 from osler.training import engine as engines
 from osler.training.engine import Engine, build_engine
+from osler.training.loop import fit
 from osler.training.section import TrainSection
 from tiny_runs import tiny_preparation
 
@@ -108,12 +110,12 @@ def test_one_process_agrees_with_itself() -> None:
     engine = Engine(torch.device("cpu"))
     values = torch.tensor([1.0, 2.0])
     assert engine.leads
-    assert engine.mean(values) is values
+    assert engine.weighted_mean(values, values) == (values, values)
     assert engine.gather("thing") == ["thing"]
     assert engine.share("thing") == "thing"
     weight = nn.Parameter(torch.ones(2))
     weight.grad = torch.tensor([3.0, 4.0])
-    engine.average_gradients([weight])
+    assert float(engine.average_gradients([weight], torch.tensor(0.5), 7)) == 0.5
     assert weight.grad.tolist() == [3.0, 4.0]
 
 
@@ -128,3 +130,80 @@ def test_a_learning_rate_that_follows_the_batch_counts_the_accumulated_batches()
     assert rate(batch_size=32) == pytest.approx(0.4)
     assert rate(batch_size=8) == pytest.approx(0.1)
     assert rate(batch_size=8, accumulate=4) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 4, 6, 8, 24])
+def test_an_automatic_batch_divides_evenly_among_processes_and_can_be_halved(processes: int) -> None:
+    for pictures in (20, 500, 5_000, 50_000):
+        for side in (32, 224, 512):
+            size, reason = engines.choose_batch_size(pictures, (side, side), processes)
+            assert size % processes == 0
+            assert (size // processes).bit_count() == 1
+            alone = engines.choose_batch_size(pictures, (side, side))[0]
+            assert size <= max(alone, processes)
+            assert 2 * size > alone
+            assert (f"for each of {processes} processes" in reason) is (processes > 1)
+
+
+def test_processes_share_the_cores_of_their_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(engines, "choose_workers", lambda in_memory, world: (asked.append(world) or 0, "asked"))
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert engines.launched_processes() == 8
+    assert engines.local_processes() == 4
+    monkeypatch.setattr("osler.training.building.build_engine", _stop)
+    with pytest.raises(TrainingError, match="far enough"):
+        tiny_preparation(workers="auto")
+    assert asked == [4]
+
+
+def _stop(section: TrainSection) -> Engine:
+    assert section.batch_size % 8 == 0
+    raise TrainingError("far enough")
+
+
+def test_lbfgs_is_laid_out_contiguous_and_never_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = tiny_preparation(optimizer="lbfgs").training.recipe.recipe.train
+    assert train.memory_format == "contiguous"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    assert engines.choose_precision("cuda", 10**9)[0] == "float16"
+    assert engines.choose_precision("cuda", 10**9, "lbfgs")[0] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"memory_format": "channels_last"}, r"train\.memory_format=channels_last .* lbfgs.* Use contiguous"),
+        ({"precision": "float16"}, r"train\.precision=float16 .* lbfgs.* Use float32 or bfloat16"),
+    ],
+)
+def test_what_lbfgs_cannot_take_is_refused(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RecipeError, match=sentence):
+        tiny_preparation(optimizer="lbfgs", **values)
+
+
+def test_lbfgs_trains_convolutions() -> None:
+    options = {"widths": [8], "depth": 1}
+    training = tiny_preparation(optimizer="lbfgs", batch_size=80, epochs=2, **{"model.options": options}).training
+    fit(training, [])
+    assert training.position.update == 2
+
+
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+def test_pictures_come_to_the_network_in_the_memory_format_of_the_recipe(memory_format: str) -> None:
+    class Looks(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            if looking:
+                seen.add((self.training, images.is_contiguous(), images.is_contiguous(memory_format=torch.channels_last)))
+            return super().forward(images)
+
+    seen: set[tuple[bool, bool, bool]] = set()
+    looking: list[bool] = []
+    model = Looks(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8), np.arange(40) % 2
+    training = tiny_preparation(model=model, data=pictures, memory_format=memory_format).training
+    looking.append(True)
+    fit(training, [])
+    plain = memory_format == "contiguous"
+    assert seen == {(True, plain, not plain), (False, plain, not plain)}

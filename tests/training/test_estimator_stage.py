@@ -13,7 +13,10 @@ from osler.classic.estimators import NAMES, build_estimator, fit
 from osler.classic.head import EstimatorHead, load_estimator, raw_outputs, save_estimator
 from osler.models.head import penultimate
 from osler.structures.errors import CheckpointError, RecipeError, TrainingError
-from osler.verbs.loading import answering_engine
+from osler.training.observer import Observer
+from osler.training.state import Training
+from osler.verbs.loading import answering_engine, load_trained
+from osler.verbs.preparing import Wishes, prepare
 from osler.verbs.run import Run
 from tiny_runs import shade, shade_arrays, tiny_run, write_png
 
@@ -162,3 +165,26 @@ def test_a_run_with_an_estimator_reports_it(tmp_path: Path) -> None:
     run = with_estimator(tmp_path / "run", "svm", data=shade_arrays(40), report=True)
     assert "svm on" in run.report.read_text(encoding="utf-8")
     assert osler.evaluate(run.path, data=shade_arrays(40)).metrics["accuracy"] == run.metrics["accuracy"] == 1.0
+
+
+class WorsensAtTheEnd(Observer):
+    """Makes the network forget what it learned once its second epoch is over: the best weights are not the last."""
+
+    def batch_done(self, training: Training) -> None:
+        if training.position.epoch == 1:
+            with torch.no_grad():
+                for parameter in training.model.parameters():
+                    parameter.normal_(generator=torch.Generator().manual_seed(training.position.update))
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.5])
+def test_it_is_fitted_on_the_features_of_the_best_weights(tmp_path: Path, ema: float) -> None:
+    values = {"data": shade_arrays(80), "batch_size": 4, "lr": 0.01, "train.ema": ema}
+    run = with_estimator(tmp_path / "run", "logistic", observers=[WorsensAtTheEnd()], **values)
+    assert [row["best"] for row in run.history] == [1, 0]
+    training, head = prepare(Wishes(data=shade_arrays(80), kept=run.recipe)).training, load_trained(run.path).model
+    pictures = torch.cat([batch.images for batch in training.train_loader.epoch(0)])
+    features = penultimate(head.network, training.standardise(pictures)).detach().numpy()
+    scaler = head.estimator[0]  # the estimator's own record of what it was fitted on
+    np.testing.assert_allclose(scaler.mean_, features.mean(axis=0), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(scaler.var_, features.var(axis=0), rtol=1e-3, atol=1e-5)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from osler.structures.errors import TrainingError
+from osler.training.loop import fit
 from osler.training.memory import is_out_of_memory
 from osler.training.observer import Observer, Updates
 from osler.training.run_folder import RunFolder
 from osler.training.state import Training
-from tiny_runs import PlainNet, shade_arrays, tiny_run, weights_of
+from tiny_runs import PlainNet, assert_same_weights, shade_arrays, tiny_preparation, tiny_run, weights_of
 
 
 class Hungry(PlainNet):
@@ -116,3 +117,42 @@ def test_torch_itself_says_so_in_words_that_are_known() -> None:
     with pytest.raises(RuntimeError) as failed:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(failed.value)
+
+
+class HungryWhenJudged(PlainNet):
+    """Has no room for more than 5 pictures while it is evaluated in a training."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.seen: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not self.training and torch.is_inference_mode_enabled() and len(images) > 2:  # two: the check of the outputs
+            if len(images) > 5:
+                raise torch.OutOfMemoryError(f"tried to allocate room for {len(images)} pictures")
+            self.seen.append(len(images))
+        return super().forward(images)
+
+
+def test_a_validation_without_room_goes_on_with_half_its_batch(tmp_path: Path) -> None:
+    data = {"train": shade_arrays(256), "validation": shade_arrays(32, seed=1)}
+    training = {}
+    for name, model in {"little": HungryWhenJudged(), "plenty": PlainNet(2)}.items():
+        torch.manual_seed(0)
+        for layer in (model.hidden, model.head):
+            layer.reset_parameters()
+        training[name] = tiny_preparation(model=model, data=data, epochs=2, optimizer="sgd").training
+        fit(training[name], [])
+    little, plenty = training["little"], training["plenty"]
+    assert set(little.model.seen) == {4}
+    assert (little.train_loader.batch_size, little.recipe.recipe.train.accumulate) == (16, 1)  # which had room
+    assert (little.outcome.indices == plenty.outcome.indices).all()
+    assert little.outcome.losses["loss"] == pytest.approx(plenty.outcome.losses["loss"], abs=1e-6)
+    assert_same_weights(weights_of(little.model), weights_of(plenty.model))
+
+
+def test_a_validation_without_room_for_the_batch_that_a_person_set_is_refused() -> None:
+    data = {"train": shade_arrays(64), "validation": shade_arrays(32, seed=1)}
+    training = tiny_preparation(model=HungryWhenJudged(), data=data, batch_size=16).training
+    with pytest.raises(TrainingError, match=r"Memory ran out with 16 pictures.*train\.batch_size"):
+        fit(training, [])

@@ -16,6 +16,7 @@ from osler.training.observer import Epoch, Observer, Updates
 from osler.training.progress import ProgressBar
 from osler.training.recorder import TIMINGS, epoch_row, epochs_csv
 from osler.training.state import Training
+from osler.training.tensorboard_log import TensorBoardLog
 from osler.verbs.run import Run
 from tiny_runs import assert_same_weights, tiny_preparation, tiny_run, weights_of
 
@@ -196,3 +197,50 @@ def test_in_a_terminal_a_bar_moves_and_goes_away(monkeypatch: pytest.MonkeyPatch
     assert "validating" in shown
     assert shown.count("epoch 2/2") > 1
     assert shown.rstrip().endswith(("\x1b[2K", "\x1b[?25h"))  # the bar's line is erased, the cursor is back
+
+
+class Fails(Observer):
+    """Ends a training, or only itself, with an error."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def batch_done(self, training: Training) -> None:
+        if self.at == "batch" and training.position.update == 2:
+            raise RuntimeError("the second update")
+
+    def started(self, training: Training) -> None:
+        if self.at == "start":
+            raise RuntimeError("the start")
+
+    def closed(self) -> None:
+        if self.at == "end":
+            raise RuntimeError("the end")
+
+
+@pytest.mark.parametrize("at", ["batch", "start", "end"])
+def test_observers_are_closed_whatever_happens(at: str) -> None:
+    class Closes(Observer):
+        def closed(self) -> None:
+            closed.append(self)
+
+    closed: list[Observer] = []
+    text = io.StringIO()
+    before, after = Closes(), Closes()
+    bar = ProgressBar(Console(file=text, force_terminal=True, width=100))
+    with pytest.raises(RuntimeError, match="the (second|start|end)"):
+        fit(tiny_preparation(epochs=2, batch_size=32).training, [before, bar, Fails(at), after])
+    assert set(closed) == {before, after}
+    assert bar.bar is None or not bar.bar.live.is_started
+    assert text.getvalue().count("\x1b[?25l") == text.getvalue().count("\x1b[?25h")  # the cursor is back
+
+
+def test_what_tensorboard_was_told_before_an_error_is_on_disk(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with pytest.raises(RuntimeError, match="the second update"):
+        fit(
+            tiny_preparation(epochs=2, batch_size=32, checkpoint_every=1).training,
+            [TensorBoardLog(tmp_path), Fails("batch")],
+        )
+    assert [e.step for e in EventAccumulator(str(tmp_path)).Reload().Scalars("updates/loss")] == [1]

@@ -79,9 +79,8 @@ def signal(
     begin = start or partial(_by_name, name=name, options=options)
     with seeded(seed):
         x = torch.randn(SAMPLES, width)
-        model = nn.Sequential(deep_network(ACTIVATIONS[activation], depth=depth, width=width), nn.Linear(width, width))
-        begin(model, x)
-        hidden = model[0]
+        hidden = deep_network(ACTIVATIONS[activation], depth=depth, width=width)
+        begin(nn.Sequential(hidden, nn.Linear(width, width)), x)
         cotangent = torch.randn(SAMPLES, width)
     spreads, outputs = _forward(hidden, x)
     outputs.backward(cotangent)

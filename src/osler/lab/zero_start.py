@@ -39,5 +39,6 @@ def from_start(
     gradients = {key: float(p.grad.abs().max()) for key, p in model.named_parameters() if p.grad is not None}
     fit(model, data.x, data.y, epochs=STEPS, batch=0, optimizer=sgd(0.5), seed=seed)
     moved = {key: float((value - before[key]).abs().max()) for key, value in model.state_dict().items()}
-    rank = int(torch.linalg.matrix_rank(model[0].weight.detach().double(), rtol=1e-4))
+    first = model.get_parameter("0.weight").detach().double()
+    rank = int(torch.linalg.matrix_rank(first, rtol=1e-4))
     return FromOneStart(gradients, moved, rank, accuracy_of(model, data.x_test, data.y_test))

@@ -60,8 +60,8 @@ class DeepBeliefNetwork(MLP):
         super().__init__(num_classes, in_channels, widths, activation="sigmoid", side=side)
         self.visible, self.steps, self.epochs, self.lr = visible, steps, epochs, lr
         self.pretraining: list[LayerLog] = []
-        for layer in self.hidden:
-            if not layer.weight.is_meta:  # PyTorch would load its compiler (1 s) to fill nothing
+        if not self.head.weight.is_meta:  # PyTorch would load its compiler (1 s) to fill nothing
+            for layer in self.layers:
                 nn.init.normal_(layer.weight, 0.0, START_SPREAD)
 
     def initialise_from_data(self, images: Float[Tensor, "batch channels height width"]) -> None:
@@ -70,10 +70,9 @@ class DeepBeliefNetwork(MLP):
             return
         rows = self.rows(images)
         learn = partial(learn_boltzmann, steps=self.steps, epochs=self.epochs, lr=self.lr)
-        layers = [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
         if self.visible == "gaussian":
             first = partial(learn, units="gaussian", lr=GAUSSIAN_RATE * self.lr)
-            self.pretraining = pretrain_layers(layers, rows, learn, first=first)
+            self.pretraining = pretrain_layers(self.layers, rows, learn, first=first)
             return
-        with as_probabilities(layers[0], rows) as probabilities:
-            self.pretraining = pretrain_layers(layers, probabilities, learn)
+        with as_probabilities(self.layers[0], rows) as probabilities:
+            self.pretraining = pretrain_layers(self.layers, probabilities, learn)

@@ -6,13 +6,15 @@
 | densenet161 | 3x224x224 | 1000 | 28,681,000 | 7,727,907,072 |
 | densenet169 | 3x224x224 | 1000 | 14,149,480 | 3,359,843,328 |
 | densenet201 | 3x224x224 | 1000 | 20,013,928 | 4,291,365,888 |
-| densenet_bc100 | 3x32x32 | 10 | 769,162 | 287,929,692 |
+| densenet_bc100 | 3x32x32 | 10 | 769,162 | 0 |
 
-Dense blocks with transitions between them that halve channels and size (table 1). `densenet_bc100` is the paper's for
-CIFAR-10 with growth 12 (table 2; 0.8 million parameters): three blocks of 16 layers. Submodules bear the names under
-which the field's public weights are stored.
+Dense blocks, and between them transitions that halve the size (table 1). The forms are the paper's: B has a 1x1
+convolution in each layer, C halves the channels in each transition, BC has both, `plain` neither. `densenet_bc100` is
+the network of growth 12 and 100 layers for CIFAR (table 2): three blocks of 16 layers behind the small stem. Submodules
+bear the names under which the field's public weights are stored.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -26,57 +28,68 @@ from osler.nn.dense_block import DenseBlock, Transition
 from osler.nn.initialisation import he_initialise
 from osler.nn.width import scaled
 
+Form = Literal["plain", "B", "C", "BC"]
+CIFAR_STEM = 16  # channels of the small stem where nothing halves them (section 3, "Implementation details")
+
+
+@dataclass(frozen=True, slots=True)
+class DensePlan:
+    """What a network is published with."""
+
+    growth: int  # channels that each layer adds
+    depths: tuple[int, ...]  # layers of each block
+    stem: Literal["imagenet", "small"] = "imagenet"
+
 
 class DenseNet(nn.Module):
     """A stem, dense blocks with transitions between them, a last norm, global average pooling, one linear layer.
 
     Args:
-        growth: channels that each layer adds.
-        depths: layers in each block.
-        first: channels of the stem.
+        plan: growth, blocks and stem as published.
         num_classes: raw outputs.
         in_channels: of the pictures.
-        stem: `imagenet` (7x7 at stride 2, then 3x3 maximum pooling at stride 2) or `small` (3x3 at stride 1); `auto`:
-            small for the network of CIFAR.
-        width: multiplies growth and the stem's channels.
-        dropout: share of each layer's new values that are dropped, in training.
+        stem: `imagenet` (7x7 at stride 2, then 3x3 maximum pooling at stride 2), `small` (3x3 at stride 1), or as
+            `published`.
+        width: multiplies the growth, to a multiple of 4, and with it all channels.
+        growth: channels that each layer adds at width 1, in place of the published.
+        form: with 1x1 convolutions (B), with fewer channels behind transitions (C), with both, with neither.
+        dropout: share of the values behind each convolution but the first that are dropped in training; 0.2 in the
+            paper for training sets that are not augmented.
     """
 
     def __init__(
         self,
-        growth: int,
-        depths: tuple[int, ...],
-        first: int,
+        plan: DensePlan,
         num_classes: int,
         in_channels: int = 3,
-        stem: Literal["auto", "imagenet", "small"] = "auto",
+        stem: Literal["published", "imagenet", "small"] = "published",
         width: Annotated[float, Gt(0)] = 1.0,
+        growth: Annotated[int, Gt(0)] | None = None,
+        form: Form = "BC",
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
     ) -> None:
         super().__init__()
-        large = stem == "imagenet" or (stem == "auto" and len(depths) == 4)
-        channels, growth = scaled(first, width), scaled(growth, width, divisor=4)
-        self.features = nn.Sequential()
-        self.features.add_module("conv0", conv(in_channels, channels, 7 if large else 3, stride=2 if large else 1))
-        if large:
-            self.features.add_module("norm0", nn.BatchNorm2d(channels))
-            self.features.add_module("relu0", nn.ReLU())
-            self.features.add_module("pool0", nn.MaxPool2d(3, stride=2, padding=1))
-        shrink, maps = (4 if large else 1), []
-        for i, depth in enumerate(depths):
-            self.features.add_module(f"denseblock{i + 1}", DenseBlock(channels, depth, growth, dropout=dropout))
-            channels += depth * growth
-            maps.append(FeatureMap(f"features.denseblock{i + 1}", channels, shrink * 2**i))
-            if i < len(depths) - 1:
-                self.features.add_module(f"transition{i + 1}", Transition(channels, channels // 2))
-                channels //= 2
+        large = (plan.stem if stem == "published" else stem) == "imagenet"
+        added = scaled(growth or plan.growth, width, divisor=4)
+        channels = 2 * added if large or form == "BC" else scaled(CIFAR_STEM, width)
+        self.features = _stem(in_channels, channels, large)
+        stride, last, maps = 4 if large else 1, len(plan.depths), []
+        for i, depth in enumerate(plan.depths, start=1):
+            block = DenseBlock(channels, depth, added, bottleneck="B" in form, dropout=dropout)
+            self.features.add_module(f"denseblock{i}", block)
+            channels += depth * added
+            maps.append(FeatureMap(f"features.denseblock{i}" if i < last else "features", channels, stride))
+            if i < last:
+                fewer = channels // 2 if "C" in form else channels
+                self.features.add_module(f"transition{i}", Transition(channels, fewer, dropout=dropout))
+                channels, stride = fewer, 2 * stride
         self.features.add_module("norm5", nn.BatchNorm2d(channels))
         self.features.add_module("relu5", nn.ReLU())
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels, num_classes)
         he_initialise(self)
         self.input_size = 224 if large else 32
-        self.minimum_size = 29 if large else 2 ** (len(depths) - 1)
+        self.minimum_size = stride - 3 if large else stride
         self.feature_maps = tuple(maps)
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
@@ -84,17 +97,30 @@ class DenseNet(nn.Module):
         return self.classifier(self.avgpool(self.features(images)).flatten(1))
 
 
+def _stem(in_channels: int, channels: int, large: bool) -> nn.Sequential:
+    """The first layers; a network for small pictures has its first norm in the first block."""
+    stem = nn.Sequential()
+    if not large:
+        stem.add_module("conv0", conv(in_channels, channels, 3))
+        return stem
+    stem.add_module("conv0", conv(in_channels, channels, 7, stride=2))
+    stem.add_module("norm0", nn.BatchNorm2d(channels))
+    stem.add_module("relu0", nn.ReLU())
+    stem.add_module("pool0", nn.MaxPool2d(3, stride=2, padding=1))
+    return stem
+
+
 register_table(
     {
-        "densenet121": (32, (6, 12, 24, 16), 64),
-        "densenet161": (48, (6, 12, 36, 24), 96),
-        "densenet169": (32, (6, 12, 32, 32), 64),
-        "densenet201": (32, (6, 12, 48, 32), 64),
-        "densenet_bc100": (12, (16, 16, 16), 24),
+        "densenet121": (DensePlan(32, (6, 12, 24, 16)),),
+        "densenet161": (DensePlan(48, (6, 12, 36, 24)),),
+        "densenet169": (DensePlan(32, (6, 12, 32, 32)),),
+        "densenet201": (DensePlan(32, (6, 12, 48, 32)),),
+        "densenet_bc100": (DensePlan(12, (16, 16, 16), "small"),),
     },
     DenseNet,
 )
-# The files of torchvision are older than its modules' names: norm.1 there is norm1 now.
-OLD_NAMES = ((r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.", r"\1\2."),)
+# torchvision's files are older than its modules' names: what they call norm.1 is norm1 there now.
+OLD_NAMES = ((r"(denselayer\d+\.(?:norm|conv))\.(\d)\.", r"\1\2."),)
 for name in ("densenet121", "densenet161", "densenet169", "densenet201"):
     publish("torchvision", name, renames=OLD_NAMES)

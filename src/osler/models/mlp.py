@@ -63,6 +63,11 @@ class MLP(nn.Module):
         self.minimum_size = 1
         self.feature_maps = (FeatureMap("pixels", in_channels, 1),)  # there is no map behind a fully connected layer
 
+    @property
+    def layers(self) -> list[nn.Linear]:
+        """The hidden linear layers."""
+        return [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
+
     def rows(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch inputs"]:
         """What the first layer sees of standardised pictures."""
         return self.shrink(self.pixels(images)).flatten(1)

@@ -16,7 +16,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from osler.models.mlp import MLP, Units, Widths
 from osler.models.registry import networks
@@ -59,6 +59,5 @@ class StackedAutoencoder(MLP):
         if not self.epochs:
             return
         learn = partial(learn_autoencoder, corruption=self.corruption, epochs=self.epochs, lr=self.lr)
-        layers = [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
-        with as_probabilities(layers[0], self.rows(images)) as probabilities:
-            self.pretraining = pretrain_layers(layers, probabilities, learn)
+        with as_probabilities(self.layers[0], self.rows(images)) as probabilities:
+            self.pretraining = pretrain_layers(self.layers, probabilities, learn)

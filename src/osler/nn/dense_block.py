@@ -1,73 +1,70 @@
 """Dense blocks: every layer sees the outputs of all layers before it (Huang, Liu, van der Maaten, Weinberger 2017)."""
 
-from typing import Annotated
+from collections import OrderedDict
 
 import torch
-from annotated_types import Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from osler.nn.convolution import conv
 
+BOTTLENECK = 4  # channels between a layer's convolutions per channel that it adds (section 3)
 
-class DenseLayer(nn.Module):
-    """Norm, ReLU, 1x1 to four times the growth, norm, ReLU, 3x3 to the growth (section 3, "bottleneck layers").
+
+class DenseLayer(nn.Sequential):
+    """Maps of `in_channels` to `growth` new ones.
+
+    With a bottleneck: norm, ReLU, 1x1 convolution to four times the growth, norm, ReLU, 3x3 convolution. Without: norm,
+    ReLU, 3x3 convolution (section 3, "Composite function" and "Bottleneck layers").
 
     Args:
         in_channels: of all maps before it together.
         growth: channels that it adds.
-        bottleneck: channels between the convolutions per channel of growth; 0: a 3x3 convolution alone.
-        dropout: share of the new channels' values that are dropped in training.
+        bottleneck: whether there is a 1x1 convolution before the 3x3 one.
+        dropout: share of the values behind each convolution that are dropped in training (section 4.2).
     """
 
-    def __init__(
-        self, in_channels: int, growth: Annotated[int, Gt(0)], bottleneck: int = 4, dropout: float = 0.0
-    ) -> None:
-        super().__init__()
-        self.norm1, self.relu1 = nn.BatchNorm2d(in_channels), nn.ReLU()
-        inner = bottleneck * growth
-        self.conv1 = conv(in_channels, inner, 1) if inner else nn.Identity()
-        self.norm2 = nn.BatchNorm2d(inner) if inner else nn.Identity()
-        self.relu2 = nn.ReLU() if inner else nn.Identity()
-        self.conv2 = conv(inner or in_channels, growth, 3)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch growth height width"]:
-        """The new channels alone."""
-        y = self.conv1(self.relu1(self.norm1(x)))
-        return self.dropout(self.conv2(self.relu2(self.norm2(y))))
+    def __init__(self, in_channels: int, growth: int, *, bottleneck: bool = True, dropout: float = 0.0) -> None:
+        inner = BOTTLENECK * growth
+        sizes = [(in_channels, inner, 1), (inner, growth, 3)] if bottleneck else [(in_channels, growth, 3)]
+        parts: OrderedDict[str, nn.Module] = OrderedDict()
+        for i, (inputs, outputs, kernel) in enumerate(sizes, start=1):
+            parts |= {f"norm{i}": nn.BatchNorm2d(inputs), f"relu{i}": nn.ReLU()}
+            parts[f"conv{i}"] = conv(inputs, outputs, kernel)
+            parts |= {f"dropout{i}": nn.Dropout(dropout)} if dropout else {}
+        super().__init__(parts)
 
 
 class DenseBlock(nn.Module):
-    """`depth` dense layers in a row, each of which sees the input and all new channels so far.
+    """`depth` dense layers in a row, each of which sees the block's input and all channels that were added so far.
 
-    Layers are called `denselayer1` and so on, as in the public weights.
+    Layers are called `denselayer1` and so on, as in the public weights. Options as of `DenseLayer`.
     """
 
     def __init__(
-        self, in_channels: int, depth: int, growth: int, *, bottleneck: int = 4, dropout: float = 0.0
+        self, in_channels: int, depth: int, growth: int, *, bottleneck: bool = True, dropout: float = 0.0
     ) -> None:
         super().__init__()
         for i in range(depth):
-            self.add_module(f"denselayer{i + 1}", DenseLayer(in_channels + i * growth, growth, bottleneck, dropout))
+            layer = DenseLayer(in_channels + i * growth, growth, bottleneck=bottleneck, dropout=dropout)
+            self.add_module(f"denselayer{i + 1}", layer)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch more height width"]:
-        """The input's channels and then those of every layer: channels + depth * growth."""
-        maps = [x]
+        """The input's channels and behind them those of every layer: channels + depth * growth."""
         for layer in self.children():
-            maps.append(layer(torch.cat(maps, 1)))
-        return torch.cat(maps, 1)
+            x = torch.cat((x, layer(x)), 1)
+        return x
 
 
-class Transition(nn.Module):
-    """Between dense blocks: norm, ReLU, 1x1 convolution to fewer channels, 2x2 average pooling."""
+class Transition(nn.Sequential):
+    """Between dense blocks: norm, ReLU, 1x1 convolution to `out_channels`, 2x2 average pooling (section 3).
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.norm, self.relu = nn.BatchNorm2d(in_channels), nn.ReLU()
-        self.conv = conv(in_channels, out_channels, 1)
-        self.pool = nn.AvgPool2d(2)
+    Heights and widths are halved, rounded down. `dropout` as of `DenseLayer`.
+    """
 
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch fewer half_h half_w"]:
-        """Heights and widths are halved, rounded down."""
-        return self.pool(self.conv(self.relu(self.norm(x))))
+    def __init__(self, in_channels: int, out_channels: int, *, dropout: float = 0.0) -> None:
+        parts: OrderedDict[str, nn.Module] = OrderedDict(norm=nn.BatchNorm2d(in_channels), relu=nn.ReLU())
+        parts["conv"] = conv(in_channels, out_channels, 1)
+        parts |= {"dropout": nn.Dropout(dropout)} if dropout else {}
+        parts["pool"] = nn.AvgPool2d(2)
+        super().__init__(parts)

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from osler.nn.locally_connected import RegionConv2d
 from osler.nn.table_conv import TableConv2d
 
-Layer = nn.Linear | _ConvNd | TableConv2d
+Layer = nn.Linear | _ConvNd | TableConv2d | RegionConv2d
 Kernel = Float[Tensor, "out in *kernel"]
 
 
@@ -21,7 +22,7 @@ def is_layer(module: nn.Module) -> TypeGuard[Layer]:
 
     A weight that is computed from others (weight norm) or held fixed (whitening filters) is no such parameter.
     """
-    if not isinstance(module, (nn.Linear, _ConvNd, TableConv2d)):
+    if not isinstance(module, (nn.Linear, _ConvNd, TableConv2d, RegionConv2d)):
         return False
     return isinstance(module.weight, nn.Parameter) and module.weight.requires_grad
 
@@ -42,6 +43,9 @@ def fans_of(layer: Layer) -> Fans:
     """
     if isinstance(layer, nn.Linear):
         return Fans(layer.in_features, layer.out_features)
+    if isinstance(layer, RegionConv2d):
+        outputs, inputs, *kernel = layer.weight.shape[1:]
+        return Fans(math.prod(kernel) * inputs, math.prod(kernel) * outputs)
     taps = math.prod(layer.kernel_size)
     if isinstance(layer, TableConv2d):
         pairs = len(layer.weight)
@@ -56,15 +60,19 @@ def fill_kernels(layer: Layer, fill: Callable[[Kernel], None]) -> None:
 
     A grouped convolution is as many small ones side by side, and the weight of a transposed one is stored the other way
     round: so each kernel comes as [outputs, inputs, *kernel] of one group, in ordinary memory order, as PyTorch's
-    `nn.init` functions understand it. Of a table's kernel only the connected pairs are kept.
+    `nn.init` functions understand it. Of a table's kernel only the connected pairs are kept; every region or position
+    with a kernel of its own gets one.
     """
     if isinstance(layer, TableConv2d):
         dense = torch.empty_like(layer.dense_weight())
         fill(dense)
         layer.weight.copy_(dense[layer.out_index, layer.in_index])
         return
-    groups = 1 if isinstance(layer, nn.Linear) else layer.groups
-    for part in layer.weight.chunk(groups):
+    if isinstance(layer, RegionConv2d):
+        parts = layer.weight.unbind()
+    else:
+        parts = layer.weight.chunk(1 if isinstance(layer, nn.Linear) else layer.groups)
+    for part in parts:
         place = part.transpose(0, 1) if isinstance(layer, _ConvTransposeNd) else part
         kernel = torch.empty(place.shape, dtype=place.dtype, device=place.device)
         fill(kernel)

@@ -7,6 +7,7 @@ autoencoders in their place. Vincent, Larochelle, Bengio and Manzagol 2008: the 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -72,14 +73,11 @@ def learn_boltzmann(
     """
     machine = RestrictedBoltzmannMachine(layer, units=units)
     machine.start(rows)
-    optimizer = torch.optim.SGD(
-        [
-            {"params": [layer.weight], "weight_decay": WEIGHT_COST},
-            {"params": [layer.bias, machine.visible_bias]},
-        ],
-        lr=lr,
-        momentum=0.5,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": [layer.weight], "weight_decay": WEIGHT_COST},
+        {"params": [layer.bias, machine.visible_bias]},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=lr, momentum=0.5)
     errors = []
     for epoch in range(epochs):
         for group in optimizer.param_groups:

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from osler.nn.convolution import conv
+from osler.nn.folding import folded_weights
 
 
 class ConvNorm(nn.Sequential):
@@ -51,18 +52,18 @@ class RepVGGBlock(nn.Module):
         zeros around, the identity a 1x1 one of ones and zeros; and kernels over the same input add up (section 3.3).
         """
         source = self.conv_kxk.conv
-        block = DeployedBlock(source.in_channels, source.out_channels, stride=source.stride[0], groups=source.groups)
-        kernel, bias = _folded(source.weight, self.conv_kxk.bn)
-        point, shift = _folded(self.conv_1x1.conv.weight, self.conv_1x1.bn)
+        sizes = source.in_channels, source.out_channels
+        with torch.device("meta"):  # no weights are drawn, so the caller's random numbers stay as they are
+            block = DeployedBlock(*sizes, stride=source.stride[0], groups=source.groups)
+        kernel, bias = folded_weights(source.weight, self.conv_kxk.bn)
+        point, shift = folded_weights(self.conv_1x1.conv.weight, self.conv_1x1.bn)
         kernel, bias = kernel + F.pad(point, [1, 1, 1, 1]), bias + shift
         if self.identity is not None:
             one = torch.zeros_like(source.weight)
             nn.init.dirac_(one, source.groups)
-            same, shift = _folded(one, self.identity)
+            same, shift = folded_weights(one, self.identity)
             kernel, bias = kernel + same, bias + shift
-        block = block.to(device=kernel.device, dtype=kernel.dtype)
-        block.conv.weight.copy_(kernel)
-        block.conv.bias.copy_(bias)  # type: ignore[union-attr]
+        block.load_state_dict({"conv.weight": kernel, "conv.bias": bias}, assign=True)
         return block.train(self.training)
 
 
@@ -77,21 +78,3 @@ class DeployedBlock(nn.Module):
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch out height2 width2"]:
         """Heights and widths become ceil(n / stride)."""
         return self.act(self.conv(x))
-
-
-def _folded(
-    weight: Float[Tensor, "out group height width"], norm: nn.BatchNorm2d
-) -> tuple[Float[Tensor, "out group height width"], Float[Tensor, " out"]]:
-    """Kernel and bias of a convolution together with the norm behind it, in evaluation."""
-    from torch.nn.utils.fusion import fuse_conv_bn_weights
-
-    kernel, bias = fuse_conv_bn_weights(
-        weight,
-        None,
-        norm.running_mean,  # type: ignore[arg-type]
-        norm.running_var,  # type: ignore[arg-type]
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
-    return kernel.detach(), bias.detach()

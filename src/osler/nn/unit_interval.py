@@ -18,9 +18,9 @@ def as_probabilities(layer: nn.Linear, rows: Float[Tensor, "rows inputs"]) -> It
     low, high = rows.min(), rows.max()
     span = (high - low).clamp(min=torch.finfo(rows.dtype).eps)
     with torch.no_grad():
-        layer.bias += low * layer.weight.sum(1)
-        layer.weight *= span
+        layer.bias.add_(low * layer.weight.sum(1))
+        layer.weight.mul_(span)
     yield (rows - low) / span
     with torch.no_grad():
-        layer.weight /= span
-        layer.bias -= low * layer.weight.sum(1)
+        layer.weight.div_(span)
+        layer.bias.sub_(low * layer.weight.sum(1))
