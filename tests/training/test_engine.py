@@ -184,7 +184,7 @@ def test_what_lbfgs_cannot_take_is_refused(values: dict[str, Any], sentence: str
 
 
 def test_lbfgs_trains_convolutions() -> None:
-    options = {"widths": [8], "depth": 1}
+    options = {"widths": [8, 16], "depth": 1}
     training = tiny_preparation(optimizer="lbfgs", batch_size=80, epochs=2, **{"model.options": options}).training
     fit(training, [])
     assert training.position.update == 2
@@ -195,7 +195,9 @@ def test_pictures_come_to_the_network_in_the_memory_format_of_the_recipe(memory_
     class Looks(nn.Sequential):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             if looking:
-                seen.add((self.training, images.is_contiguous(), images.is_contiguous(memory_format=torch.channels_last)))
+                seen.add(
+                    (self.training, images.is_contiguous(), images.is_contiguous(memory_format=torch.channels_last))
+                )
             return super().forward(images)
 
     seen: set[tuple[bool, bool, bool]] = set()

@@ -82,7 +82,7 @@ def test_layers_join_one_after_another_from_the_head() -> None:
 
 def test_a_layer_moves_once_it_has_joined(tmp_path: Path) -> None:
     values = {"finetune.freeze": "backbone", "finetune.unfreeze_every": 1}
-    last = {k: v for k, v in values.items()} | {"epochs": 2, "patience": 0}
+    last = values | {"epochs": 2, "patience": 0}
     run = tiny_run(tmp_path / "run", **DEEP, **last, **{"train.ema": 0.0})
     from osler.training.checkpoint import read_checkpoint
 

@@ -63,9 +63,7 @@ def trained(out: Path, task: Now, **values: Any) -> tuple[Run, Kept]:
     kept = Kept(task)
     words = {"batch_size": 8, "epochs": 2, "schedule": "constant", "augment": "none", "precision": "float32"} | values
     with no_report():
-        run = osler.train(
-            data=source(), model=ToyPlayers(), task=task, out=out, quiet=True, observers=[kept], **words
-        )
+        run = osler.train(data=source(), model=ToyPlayers(), task=task, out=out, quiet=True, observers=[kept], **words)
     return run, kept
 
 

@@ -65,7 +65,10 @@ def test_the_rate_is_the_recipes_before_its_scaling() -> None:
 def test_the_suggestion_is_what_to_write_into_the_recipe() -> None:
     def found(**values: Any) -> Any:
         torch.manual_seed(0)
-        base = {k: v for k, v in TINY.items() if not k.startswith("model.")} | {"optimizer": "momentum", "batch_size": 16}
+        base = {k: v for k, v in TINY.items() if not k.startswith("model.")} | {
+            "optimizer": "momentum",
+            "batch_size": 16,
+        }
         return find_lr(Wishes(values=base | values, model=PlainNet()), low=1e-4, high=1.0, steps=13)
 
     plain = found()

@@ -6,7 +6,7 @@
 | densenet161 | 3x224x224 | 1000 | 28,681,000 | 7,727,907,072 |
 | densenet169 | 3x224x224 | 1000 | 14,149,480 | 3,359,843,328 |
 | densenet201 | 3x224x224 | 1000 | 20,013,928 | 4,291,365,888 |
-| densenet_bc100 | 3x32x32 | 10 | 769,162 | 0 |
+| densenet_bc100 | 3x32x32 | 10 | 769,162 | 287,929,692 |
 
 Dense blocks, and between them transitions that halve the size (table 1). The forms are the paper's: B has a 1x1
 convolution in each layer, C halves the channels in each transition, BC has both, `plain` neither. `densenet_bc100` is

@@ -90,7 +90,9 @@ class RepVGG(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
         self.head = Head(before, num_classes)
-        he_initialise(self)
+        # He's size is for one path. Three of them add up here, which over 28 layers makes large numbers before the norms
+        # have statistics; PyTorch's own smaller start keeps them level, and is that of the authors' code.
+        he_initialise(self if deployed else self.head)
         self.input_size = 224 if stem == "imagenet" else 32
         self.minimum_size = 1
         shrink = strides[0]

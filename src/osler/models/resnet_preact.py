@@ -7,11 +7,13 @@
 | resnet50_preact | 3x224x224 | 1000 | 25,549,352 | 4,089,184,256 |
 | resnet101_preact | 3x224x224 | 1000 | 44,541,480 | 7,801,405,440 |
 | resnet152_preact | 3x224x224 | 1000 | 60,185,128 | 11,513,626,624 |
+| resnet110_preact | 3x32x32 | 10 | 0 | 0 |
 | resnet164_preact | 3x32x32 | 10 | 1,703,258 | 247,646,720 |
 
 Norm and activation stand before each convolution, and the shortcut is a bare identity from end to end, closed by one
-norm and activation. `resnet164_preact` is the paper's for CIFAR-10 (table 1; 1.7 million parameters): three stages of 18
-bottlenecks with 16, 32 and 64 channels inside.
+norm and activation; the first ones stand before the two paths part (appendix). `resnet110_preact` and `resnet164_preact`
+are the paper's for CIFAR-10 (table 2; 1.7 million parameters each): three stages of 18 blocks with 16, 32 and 64 channels
+inside. Where the shape changes, the shortcut is a 1x1 convolution.
 """
 
 from typing import Annotated, Literal
@@ -63,6 +65,9 @@ class PreActResNet(nn.Module):
                 for i, depth in enumerate(depths)
             )
         )
+        first = self.stages[0][0]
+        if first.downsample is None:  # so that the identity, too, starts behind the network's first activation
+            first.downsample = nn.Identity()
         self.norm, self.relu = nn.BatchNorm2d(outs[-1]), nn.ReLU()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(outs[-1], num_classes)
@@ -86,6 +91,7 @@ register_table(
         "resnet50_preact": (PreActBottleneck, (3, 4, 6, 3), WIDTHS),
         "resnet101_preact": (PreActBottleneck, (3, 4, 23, 3), WIDTHS),
         "resnet152_preact": (PreActBottleneck, (3, 8, 36, 3), WIDTHS),
+        "resnet110_preact": (PreActBasicBlock, (18, 18, 18), (16, 32, 64)),
         "resnet164_preact": (PreActBottleneck, (18, 18, 18), (16, 32, 64)),
     },
     PreActResNet,

@@ -13,6 +13,7 @@ trained them. SENet-154 (appendix A) adds grouped 3x3 convolutions, wider and ha
 for a stem, 3x3 projections from the second stage on, and dropout before the head.
 """
 
+import math
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
@@ -81,7 +82,7 @@ class SENet154(nn.Module):
         num_classes: raw outputs.
         in_channels: of the pictures.
         stem: `imagenet` (three 3x3, the first at stride 2, then pooling) or `small` (three 3x3 at stride 1).
-        width: multiplies all channels; the groups of the 3x3 convolutions become fewer with it.
+        width: multiplies all channels; the 3x3 convolutions keep as many of their 64 groups as divide them.
         dropout: share of the features that are dropped before the head, in training.
     """
 
@@ -99,10 +100,10 @@ class SENet154(nn.Module):
         self.conv2, self.bn2, self.relu2 = _norm_act(first, first, 1)
         self.conv3, self.bn3, self.relu3 = _norm_act(first, 2 * first, 1)
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True) if large else nn.Identity()
-        groups = max(1, min(GROUPS, first))
+        groups = math.gcd(GROUPS, first)
         before = 2 * first
         for i, depth in enumerate((3, 8, 36, 3)):
-            inner, projection = scaled(64, width) * 2**i, 1 if i == 0 else 3
+            inner, projection = first * 2**i, 1 if i == 0 else 3
             blocks = []
             for j in range(depth):
                 stride = 2 if i and not j else 1
@@ -114,7 +115,7 @@ class SENet154(nn.Module):
         he_initialise(self)
         shrink = 4 if large else 1
         self.input_size = 224 if large else 32
-        self.minimum_size = 3 if large else 1
+        self.minimum_size = shrink * 8
         self.feature_maps = tuple(FeatureMap(f"layer{i + 1}", 4 * first * 2**i, shrink * 2**i) for i in range(4))
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:

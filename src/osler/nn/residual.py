@@ -101,8 +101,8 @@ class Bottleneck(nn.Module):
 class PreActBasicBlock(nn.Module):
     """Norm and activation before each 3x3 convolution, and nothing after the addition: the shortcut is an identity.
 
-    He et al. 2016, "Identity mappings in deep residual networks", figure 4e. Where the shape changes, the shortcut is a
-    1x1 convolution of the first activation.
+    He et al. 2016, "Identity mappings in deep residual networks", figure 4e. Where the shape changes, the shortcut
+    (`downsample`) is a 1x1 convolution of the first activation; elsewhere it is None, and the input itself goes on.
     """
 
     expansion = 1
@@ -146,7 +146,7 @@ class PreActBottleneck(nn.Module):
         return self.conv3(self.relu3(self.bn3(y))) + short
 
 
-def _plain_projection(in_channels: int, out_channels: int, stride: int) -> nn.Conv2d | None:
+def _plain_projection(in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
     """A 1x1 convolution where the shape changes; None where it does not."""
     same = stride == 1 and in_channels == out_channels
     return None if same else conv(in_channels, out_channels, 1, stride=stride)

@@ -29,9 +29,9 @@ class WeightAverage:
         self.decay = decay
         self.updates = 0
         self.model = deepcopy(model).requires_grad_(False).eval()
-        self._averages = list(self.model.parameters())
+        self._averages: list[Tensor] = list(self.model.parameters())
         self._source = model
-        self._weights = list(model.parameters())
+        self._weights: list[Tensor] = list(model.parameters())
 
     def decay_at(self, update: int) -> float:
         """The share that the average keeps at an update, counted from 1."""

@@ -1,6 +1,6 @@
 """A stage that has no gradient: a scikit-learn estimator fitted on the features of the network that an earlier stage trained."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -39,16 +39,19 @@ def fit_estimator(
         workers=old.workers,
         unreadable=training.recipe.recipe.data.unreadable,
     )
-    if folder.best.exists():  # where an average of weights is kept, these are the averaged ones already
-        best = nullcontext(load_artefact(folder.best, training.model, task=training.task).model)
-    else:  # no epoch could be judged
-        best = training.shipped()
-    with best as model:
+    with _best(training, folder) as model:
         features, targets = features_of(training, model, loader)
     estimator = build_estimator(section.name, kind, dict(section.options), training.recipe.recipe.seed)
     fit(estimator, features, targets)
     save_estimator(estimator, folder.estimator)
     return EstimatorHead(training.model, estimator, training.task.outputs)
+
+
+def _best(training: Training, folder: RunFolder) -> AbstractContextManager[nn.Module]:
+    """The network with its best weights. Where an average of weights is kept, these are averaged already."""
+    if folder.best.exists():
+        return nullcontext(load_artefact(folder.best, training.model, task=training.task).model)
+    return training.shipped()  # no epoch could be judged
 
 
 def features_of(training: Training, model: nn.Module, loader: Loader) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from osler.structures.preprocessing import Preprocessing
 from osler.training.recipe import ResolvedRecipe
 from osler.training.starting_weights import SMALL_PICTURE
 
-Number = TypeVar("Number", int, float, Literal[1, 3])
+Number = TypeVar("Number", bound=float)
 
 NAMED_STATISTICS = {
     "imagenet": Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),  # of ILSVRC-2012's training pictures
@@ -105,6 +105,8 @@ def preprocessing_of(section: ModelSection, names: Sequence[str]) -> Preprocessi
         RecipeError: the statistics are for another number of channels than the pictures have.
     """
     channels, size = section.channels, section.size
+    assert channels != "auto", "chosen before"
+    assert size != "auto", "chosen before"
     given = section.standardise
     statistics = given if isinstance(given, Statistics) else NAMED_STATISTICS[given]
     mean, std = statistics.mean, statistics.std
