@@ -125,5 +125,5 @@ register_table(
     },
     RepVGG,
 )
-for name in ("repvgg_a0", "repvgg_a1", "repvgg_a2", "repvgg_b0", "repvgg_b1", "repvgg_b1g4"):
-    publish("timm", name)
+for kind in ("a0", "a1", "a2", "b0", "b1", "b1g4", "b2", "b2g4", "b3", "b3g4"):
+    publish("timm", f"repvgg_{kind}")

@@ -30,12 +30,16 @@ from osler.models.registry import FeatureMap, networks, register_table
 from osler.models.resnet import start_as_shortcuts
 from osler.nn.convolution import conv
 from osler.nn.initialisation import he_initialise
-from osler.nn.residual import BasicBlock, Shortcut, stage
-from osler.nn.shortcut import no_shortcut, pad_shortcut, projection_shortcut
+from osler.nn.residual import BasicBlock, PlainBlock, stage
+from osler.nn.shortcut import pad_shortcut, projection_shortcut
 from osler.nn.width import scaled
 from osler.structures.errors import RecipeError
 
-SHORTCUTS: dict[str, Shortcut] = {"pad": pad_shortcut, "projection": projection_shortcut, "none": no_shortcut}
+BLOCKS = {
+    "pad": partial(stage, BasicBlock, shortcut=pad_shortcut),
+    "projection": partial(stage, BasicBlock, shortcut=projection_shortcut),
+    "none": partial(stage, PlainBlock),
+}
 
 
 class CifarResNet(nn.Module):
@@ -67,14 +71,14 @@ class CifarResNet(nn.Module):
                 "A plain network cannot start with zero_init=true: without shortcuts nothing would come through its "
                 "blocks. Leave zero_init out, or choose a network with shortcuts."
             )
-        way = SHORTCUTS[shortcut]
+        blocks = BLOCKS[shortcut]
         channels = [scaled(16 * 2**i, width) for i in range(3)]
         self.conv1 = conv(in_channels, channels[0], 3)
         self.bn1 = nn.BatchNorm2d(channels[0])
         self.relu = nn.ReLU()
-        self.layer1 = stage(BasicBlock, channels[0], channels[0], depth=depth, stride=1, shortcut=way)
-        self.layer2 = stage(BasicBlock, channels[0], channels[1], depth=depth, stride=2, shortcut=way)
-        self.layer3 = stage(BasicBlock, channels[1], channels[2], depth=depth, stride=2, shortcut=way)
+        self.layer1 = blocks(channels[0], channels[0], depth=depth, stride=1)
+        self.layer2 = blocks(channels[0], channels[1], depth=depth, stride=2)
+        self.layer3 = blocks(channels[1], channels[2], depth=depth, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels[2], num_classes)
         he_initialise(self)

@@ -7,7 +7,7 @@
 | resnet50_preact | 3x224x224 | 1000 | 25,549,352 | 4,089,184,256 |
 | resnet101_preact | 3x224x224 | 1000 | 44,541,480 | 7,801,405,440 |
 | resnet152_preact | 3x224x224 | 1000 | 60,185,128 | 11,513,626,624 |
-| resnet110_preact | 3x32x32 | 10 | 0 | 0 |
+| resnet110_preact | 3x32x32 | 10 | 1,730,522 | 253,149,824 |
 | resnet164_preact | 3x32x32 | 10 | 1,703,258 | 247,646,720 |
 
 Norm and activation stand before each convolution, and the shortcut is a bare identity from end to end, closed by one

@@ -52,6 +52,23 @@ class BasicBlock(nn.Module):
         return self.relu2(y + self.downsample(x))
 
 
+class PlainBlock(nn.Module):
+    """A `BasicBlock` without its shortcut: what the plain networks of He et al. 2015 (section 4.1) are made of."""
+
+    expansion = 1
+
+    def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = conv(in_channels, width, 3, stride=stride)
+        self.bn1, self.relu1 = nn.BatchNorm2d(width), nn.ReLU()
+        self.conv2 = conv(width, width, 3)
+        self.bn2, self.relu2 = nn.BatchNorm2d(width), nn.ReLU()
+
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch width height2 width2"]:
+        """Heights and widths become ceil(n / stride)."""
+        return self.relu2(self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x))))))
+
+
 class Bottleneck(nn.Module):
     """1x1 down to `width`, 3x3, 1x1 up to four times `width`.
 
@@ -152,7 +169,7 @@ def _plain_projection(in_channels: int, out_channels: int, stride: int) -> nn.Mo
     return None if same else conv(in_channels, out_channels, 1, stride=stride)
 
 
-Block = type[BasicBlock] | type[Bottleneck] | type[PreActBasicBlock] | type[PreActBottleneck]
+Block = type[BasicBlock] | type[PlainBlock] | type[Bottleneck] | type[PreActBasicBlock] | type[PreActBottleneck]
 
 
 def stage(block: Block, in_channels: int, width: int, *, depth: int, stride: int, **options: Any) -> nn.Sequential:

@@ -34,22 +34,6 @@ def pad_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     return nn.Identity() if same else PadShortcut(in_channels, out_channels, stride)
 
 
-class NoShortcut(nn.Module):
-    """Nothing comes around the block: the plain networks beside which He et al. 2015 set theirs (section 4.1).
-
-    It adds zero, so that a plain network is a residual one in everything else.
-    """
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> float:
-        """0, whatever the input."""
-        return 0.0
-
-
-def no_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """No way around the block, whatever its shape."""
-    return NoShortcut()
-
-
 def projection_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """The input itself where the shapes agree, else a 1x1 convolution with batch norm (option B)."""
     if stride == 1 and in_channels == out_channels:
