@@ -68,7 +68,7 @@ class BNInception(nn.Module):
         he_initialise(self)
         shrink = 8 if large else 1
         self.input_size = 224 if large else 32
-        self.minimum_size = 31 if large else 4
+        self.minimum_size = 7 if large else 1
         self.feature_maps = (
             FeatureMap("inception3", channels3, shrink),
             FeatureMap("inception4", channels4, 2 * shrink),

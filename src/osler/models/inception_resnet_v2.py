@@ -96,6 +96,7 @@ def _stage(
     entry, channels = inception(in_channels, wider(first, width))
     last = len(scales) - 1
     blocks = [
-        InceptionResidual(channels, wider(block, width), scale, last=ends and i == last) for i, scale in enumerate(scales)
+        InceptionResidual(channels, wider(block, width), scale, last=ends and i == last)
+        for i, scale in enumerate(scales)
     ]
     return nn.Sequential(entry, *blocks), channels

@@ -21,7 +21,15 @@ from osler.nn.inception import V3_B, V3_D, V3_E, C, ShrinkTo, chain, sequence, u
 from osler.nn.initialisation import he_initialise
 from osler.nn.width import scaled
 
-STEM = (C(32, 3, 2, valid=True), C(32, 3, valid=True), C(64, 3), "max/2valid", C(80), C(192, 3, valid=True), "max/2valid")
+STEM = (
+    C(32, 3, 2, valid=True),
+    C(32, 3, valid=True),
+    C(64, 3),
+    "max/2valid",
+    C(80),
+    C(192, 3, valid=True),
+    "max/2valid",
+)
 SMALL_STEM = (C(32, 3), C(32, 3), C(64, 3), C(80), C(192, 3))
 
 
@@ -98,7 +106,9 @@ def _renames() -> list[tuple[str, str]]:
     blocks = {f"5{letter}": (f"mixed5.{i}", a) for i, letter in enumerate("bcd")}
     blocks |= {f"6{letter}": (f"mixed6.{i + 1}", c) for i, letter in enumerate("bcde")}
     blocks |= {"6a": ("mixed6.0", (("3x3", 0), ("3x3dbl", 3))), "7a": ("mixed7.0", (("3x3", 2), ("7x7x3", 4)))}
-    blocks |= {f"7{letter}": (f"mixed7.{i + 1}", (("1x1", 0), ("3x3", 1), ("3x3dbl", 2))) for i, letter in enumerate("bc")}
+    blocks |= {
+        f"7{letter}": (f"mixed7.{i + 1}", (("1x1", 0), ("3x3", 1), ("3x3dbl", 2))) for i, letter in enumerate("bc")
+    }
     for theirs, (ours, branches) in blocks.items():
         for i, (name, steps) in enumerate(branches):
             place = f"{ours}.branches.{i}"

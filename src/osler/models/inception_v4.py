@@ -108,7 +108,9 @@ def _renames() -> list[tuple[str, str]]:
         ]
         for branch, last in ((1, 1), (2, 3)):
             for side, half in enumerate("ab"):
-                rules.append((rf"{block}{branch}_{last}{half}\.", f"{place}.branches.{branch}.{last}.branches.{side}.0."))
+                rules.append(
+                    (rf"{block}{branch}_{last}{half}\.", f"{place}.branches.{branch}.{last}.branches.{side}.0.")
+                )
     return [*rules, (r"^last_linear\.", "head.")]
 
 

@@ -198,7 +198,7 @@ def _count(number: int | None) -> str:
 
 
 def _drop(share: float | None) -> str | None:
-    return None if share is None else f"drop{share:g}"
+    return None if share is None else f"drop{share:.6f}".rstrip("0").rstrip(".")
 
 
 def _activation(layer: Conv | Full) -> str | None:

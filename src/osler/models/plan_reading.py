@@ -65,7 +65,7 @@ def _chain(model: nn.Module, side: int, channels: int) -> list[_Call]:
             )
         before, who = call.given, call.place
     if not isinstance(answer, Tensor) or not _same_values(before, answer):
-        raise RecipeError(f"{type(model).__name__} is not plain: it answers something other than {who} gives.")
+        raise RecipeError(f"{type(model).__name__} is not plain: its answer is not just what {who} gives.")
     return calls
 
 

@@ -32,9 +32,9 @@ class Judgement:
     broken: dict[str, str]  # rule to what was found; of networks that have a plan
 
     def __str__(self) -> str:
-        found = "match" if self.matches else f"no match: {self.reason}"
+        found = "match" if self.matches else f"no match: {self.reason.rstrip('.')}"
         broken = "; ".join(f"{rule} ({what})" for rule, what in self.broken.items())
-        return f"{found}. Broken: {broken or 'none'}."
+        return f"{found}. Broken: {broken or 'none'}." if self.plan else f"{found}."
 
 
 def judge_plan(text: str) -> Judgement:
@@ -68,15 +68,11 @@ def symbols(plan: Plan) -> str:
 
 
 def _judge(plan: Plan) -> Judgement:
+    """A plan fails the grammar in one way only: it may end in averaged maps."""
     matches = GRAMMAR.fullmatch(symbols(plan)) is not None
-    reason = "" if matches else f"{symbols(plan)} is not {GRAMMAR.pattern}: {_missing(plan)}"
+    reason = "" if matches else f"{symbols(plan)} is not {GRAMMAR.pattern}, for it has no fully connected layer"
     broken = {rule: what for rule, find in RULES.items() if (what := find(plan))}
     return Judgement(matches, reason, plan, broken)
-
-
-def _missing(plan: Plan) -> str:
-    """A plan that parses fails the grammar in one way only."""
-    return "no fully connected layer" if not plan.classifier else "the order"
 
 
 def _stages(plan: Plan) -> list[list[Conv]]:

@@ -8,7 +8,6 @@ inference", section 3.2). The arithmetic is PyTorch's; which norm follows which 
 from collections import Counter
 from collections.abc import Iterator
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights

@@ -42,7 +42,7 @@ POOLS: dict[str, Callable[[], nn.Module]] = {
     "avg": lambda: nn.AvgPool2d(3, 1, padding=1),
     "avg_inside": lambda: nn.AvgPool2d(3, 1, padding=1, count_include_pad=False),
     "max": lambda: nn.MaxPool2d(3, 1, padding=1),
-    "max/2": lambda: nn.MaxPool2d(3, 2, ceil_mode=True),
+    "max/2": lambda: nn.MaxPool2d(3, 2, padding=1),
     "max/2valid": lambda: nn.MaxPool2d(3, 2),
 }
 
@@ -196,9 +196,7 @@ class InceptionResidual(nn.Module):
         self.scale = scale
         self.act = nn.Identity() if last else nn.ReLU()
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
         """The same shape."""
         return self.act(x + self.scale * self.project(self.mixed(x)))
 
@@ -232,5 +230,3 @@ def sequence(in_channels: int, blocks: Sequence[Block], norm: Norm, width: float
         module, in_channels = inception(in_channels, wider(block, width), norm)
         made.append(module)
     return nn.Sequential(*made), in_channels
-
-
