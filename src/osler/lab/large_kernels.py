@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from statistics import mean
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from osler.lab.layer_claims import scattered
 from osler.lab.plain_training import accuracy_of, fit, seeded
@@ -20,7 +21,8 @@ from osler.nn.convolution import conv, conv_norm_act
 
 SIDE = 16  # a kernel of 31 sees such a picture whole from each of its positions
 LAYERS = 2
-BUDGET = 3_000_000  # multiply-adds for a picture
+FEATURES = 32  # of every network before its linear layer, so that none lacks outputs to tell ten classes by
+BUDGET = 1_500_000  # multiply-adds for a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def receptive_field(kernel: int, layers: int = LAYERS) -> int:
 
 
 def network(kernel: int, width: int, *, depthwise: bool = False, layers: int = LAYERS) -> nn.Sequential:
-    """Convolutions with norm and ReLU, the maximum over all positions, one linear layer.
+    """Convolutions with norm and ReLU, a 1x1 one to 32 features, their maximum over all positions, one linear layer.
 
     Depthwise, each convolution is one of a kernel for each channel and a 1x1 one that mixes them, behind a first 1x1 one.
     """
@@ -66,7 +68,8 @@ def network(kernel: int, width: int, *, depthwise: bool = False, layers: int = L
             body += [conv(width, width, kernel, groups=width), conv_norm_act(width, width, 1)]
     else:
         body = [conv_norm_act(1 if i == 0 else width, width, kernel) for i in range(layers)]
-    return nn.Sequential(*body, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+    features = conv_norm_act(width, FEATURES, 1)
+    return nn.Sequential(*body, features, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(FEATURES, 10))
 
 
 def widest(kernel: int, *, depthwise: bool = False, budget: int = BUDGET) -> int:
@@ -104,8 +107,13 @@ def _row(kernel: int, depthwise: bool, budget: int, samples: int, epochs: int, s
         data = digits(samples, seed=seed)
         with seeded(seed):
             model = network(kernel, width, depthwise=depthwise)
-        fit(model, scattered(data.x, side=SIDE, seed=seed), data.y, epochs=epochs, batch=32, seed=seed)
-        scores.append(accuracy_of(model, scattered(data.x_test, side=SIDE, seed=seed + 100), data.y_test))
+        fit(model, _anywhere(data.x, seed), data.y, epochs=epochs, batch=32, seed=seed)
+        scores.append(accuracy_of(model, _anywhere(data.x_test, seed + 100), data.y_test))
     cost = multiply_adds(model, 1, (SIDE, SIDE))
     parameters = sum(p.numel() for p in model.parameters())
     return KernelRow(kernel, depthwise, width, cost, parameters, receptive_field(kernel), mean(scores))
+
+
+def _anywhere(x: Float[Tensor, "batch 64"], seed: int) -> Float[Tensor, "batch 1 side side"]:
+    """Ink above 0 on an empty ground of 0: padding adds nothing that a kernel larger than the picture could lean on."""
+    return (scattered(x, side=SIDE, seed=seed) + 1) / 2
