@@ -28,7 +28,7 @@ class Order:
     Training orders (shuffle, balanced): batch k of all processes together is the global batch k of world x batch_size
     samples; every process gets as many batches as the others, so that none waits for ever. What remains is a smaller
     global batch, left out where it could not give every process a sample, or by `drop_last` (unless it is all there
-    is).
+    is). Where it would give a process a single sample, over which batch norm has no variance, it joins the batch before.
 
     sequential: every sample once over all processes, none padded or repeated; a process may have a batch less than
         another.
@@ -55,7 +55,16 @@ class Order:
         if self.kind == "sequential":
             return -(-len(range(self.rank, len(self.targets), self.world)) // self.batch_size)
         whole, rest = divmod(len(self.targets), self.world * self.batch_size)
-        return whole + (rest >= self.world and (not self.drop_last or whole == 0))
+        if whole == 0:
+            return int(rest >= self.world)
+        return whole + (rest >= 2 * self.world and not self.drop_last)
+
+    @property
+    def _used(self) -> int:
+        """How many samples an epoch has over all processes."""
+        whole, rest = divmod(len(self.targets), self.world * self.batch_size)
+        left_out = rest if whole and (self.drop_last or rest < self.world) else 0
+        return len(self.targets) - left_out
 
     def rows(self, epoch: int) -> Int[np.ndarray, " samples"]:
         """The rows of an epoch in order, over all processes."""
@@ -76,7 +85,10 @@ class Order:
     def _place(self, k: int) -> slice:
         """Where this process's batch k lies in the epoch: every world-th sample of the global batch, from `rank` on."""
         size = self.world * self.batch_size
-        return slice(k * size + self.rank, min((k + 1) * size, len(self.targets)), self.world)
+        if self.kind == "sequential":
+            return slice(k * size + self.rank, min((k + 1) * size, len(self.targets)), self.world)
+        end = self._used if k == len(self) - 1 else (k + 1) * size
+        return slice(k * size + self.rank, end, self.world)
 
 
 def balanced_rows(targets: Int[np.ndarray, " samples"], random: np.random.Generator) -> Int[np.ndarray, " samples"]:

@@ -89,7 +89,7 @@ def widest(kernel: int, *, depthwise: bool = False, budget: int = BUDGET) -> int
 
 def equal_budget(
     kernels: Sequence[int] = (3, 5, 7, 11, 31),
-    depthwise: Sequence[int] = (7, 31),
+    depthwise: Sequence[int] = (7, 11, 31),
     *,
     budget: int = BUDGET,
     samples: int = 400,

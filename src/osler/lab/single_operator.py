@@ -11,9 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, fx, nn
 
 
-def exported_operators(
-    model: nn.Module, images: Float[Tensor, "batch channels height width"]
-) -> dict[str, int]:
+def exported_operators(model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> dict[str, int]:
     """How often each operator stands in the graph that `torch.export` makes of a model in evaluation.
 
     Names are those of ATen, most frequent first; a convolution's has its kernel, as in `conv2d 3x3`, and `depthwise`
