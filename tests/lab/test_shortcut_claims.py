@@ -22,13 +22,13 @@ def test_before_the_activation_they_are_nearer_still() -> None:
     assert 1 < gradient_ratio("pre-activation") < gradient_ratio("residual") / 3
 
 
-@pytest.mark.craft("AR15", "LA27")
+@pytest.mark.craft("AR15", "C070")
 def test_a_deeper_plain_network_trains_worse_and_a_deeper_residual_one_does_not() -> None:
     loss = degradation()
     shallow, deep = loss.plain
-    assert deep > 3 * shallow, "degradation"
+    assert deep > 2 * shallow, "degradation"
     assert deep > 1.5, "hardly below ln 10, the loss of guessing"
     shallow_residual, deep_residual = loss.residual
     assert deep_residual < shallow / 2
     assert deep_residual < shallow_residual + 0.1
-    assert loss.residual < loss.plain
+    assert gradient_ratio("plain", layers=56) > 1, "it is not that its gradients vanish"

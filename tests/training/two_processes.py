@@ -16,8 +16,8 @@ import osler
 
 torch.set_num_threads(1)
 PLAIN = ["train.precision=float32", "train.schedule=constant", "train.epochs=2"]
-# Neither the set nor its remainder of 3 divides among two processes: they share it 2 to 1.
-MOMENTUM = ["data.limit=1003", "train.batch_size=40", "train.optimizer=momentum", "train.lr=0.05", "train.clip_norm=1"]
+# Neither the set nor its remainder of 5 divides among two processes: they share it 3 to 2.
+MOMENTUM = ["data.limit=1005", "train.batch_size=40", "train.optimizer=momentum", "train.lr=0.05", "train.clip_norm=1"]
 LBFGS = ["data.limit=103", "train.batch_size=52", "train.optimizer=lbfgs"]
 LBFGS += ["train.optimizer_options={max_iter: 4, line_search_fn: strong_wolfe}"]
 NORM = ["data.limit=85", "train.batch_size=40", "train.optimizer=sgd", "train.lr=0.05", "train.ema=0.5"]

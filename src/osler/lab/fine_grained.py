@@ -12,7 +12,9 @@ from osler.nn.bilinear_pooling import BilinearPool2d
 from osler.nn.convolution import conv_norm_act
 from osler.nn.initialisation import he_initialise
 
-BARS = torch.stack([torch.tensor([[0, 0, 0], [1, 1, 1], [0, 0, 0]]).float(), torch.eye(3)[1].expand(3, 3), torch.eye(3)])
+BARS = torch.stack(
+    [torch.tensor([[0, 0, 0], [1, 1, 1], [0, 0, 0]]).float(), torch.eye(3)[1].expand(3, 3), torch.eye(3)]
+)
 CLASSES = 3
 
 

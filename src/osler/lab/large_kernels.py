@@ -62,8 +62,9 @@ def network(kernel: int, width: int, *, depthwise: bool = False, layers: int = L
 
     Depthwise, each convolution is one of a kernel for each channel and a 1x1 one that mixes them, behind a first 1x1 one.
     """
+    body: list[nn.Module] = []
     if depthwise:
-        body = [conv(1, width, 1)]
+        body.append(conv(1, width, 1))
         for _ in range(layers):
             body += [conv(width, width, kernel, groups=width), conv_norm_act(width, width, 1)]
     else:

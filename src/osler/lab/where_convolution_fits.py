@@ -67,7 +67,7 @@ def shifted_digits(
     return _compare(centred, anywhere, samples, side, epochs, seeds)
 
 
-def shuffled_pixels(*, samples: int = 200, epochs: int = 40, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Kind]:
+def shuffled_pixels(*, samples: int = 400, epochs: int = 20, seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Kind]:
     """Digits as they are (`before`), and with their pixels in another order, the same for all (`after`)."""
 
     def plain(x: Float[Tensor, "batch 64"], _seed: int) -> Pictures:

@@ -5,8 +5,9 @@
 | inception_resnet_v2 | 3x299x299 | 1000 | 55,843,464 | 13,155,794,016 |
 
 Inception blocks whose branches are put together by a 1x1 convolution, scaled by 0.17, 0.1 and 0.2, and added to the
-input. The numbers of blocks (10, 20, 10) and the stem (v3's) are those of the model that the authors published, from
-which the paper's figures differ a little.
+input. The numbers of blocks (10, 20, 10), the stem (v3's) and the scales are those of the model that the authors
+published, from which the paper's figures differ a little; its count of parameters is the one that Keras, timm and
+pytorchcv give for 1000 classes.
 """
 
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from osler.models.inception_v3 import SMALL_STEM, STEM
+from osler.models.public_names import publish
 from osler.models.registry import FeatureMap, networks
 from osler.nn.inception import (
     RESIDUAL_A,
@@ -100,3 +102,28 @@ def _stage(
         for i, scale in enumerate(scales)
     ]
     return nn.Sequential(entry, *blocks), channels
+
+
+def _renames() -> list[tuple[str, str]]:
+    """timm calls residual blocks `repeat`, and a branch of one convolution has no number."""
+    stem = {"1a": 0, "2a": 1, "2b": 2, "3b": 4, "4a": 5}
+    rules = [(rf"^conv2d_{theirs}\.", f"stem.{ours}.") for theirs, ours in stem.items()]
+    for number, (entry, repeat) in enumerate(
+        (("mixed_5b", "repeat"), ("mixed_6a", "repeat_1"), ("mixed_7a", "repeat_2")), 1
+    ):
+        rules += [
+            (rf"^{entry}\.branch(\d)\.(\d)\.", rf"stage{number}.0.branches.\1.\2."),
+            (rf"^{entry}\.branch(\d)\.", rf"stage{number}.0.branches.\1.0."),
+        ]
+        places = {rf"{repeat}\.{i}": i + 1 for i in range(20)} | ({"block8": 10} if number == 3 else {})
+        for theirs, ours in places.items():
+            block = f"stage{number}.{ours}"
+            rules += [
+                (rf"^{theirs}\.branch(\d)\.(\d)\.", rf"{block}.mixed.branches.\1.\2."),
+                (rf"^{theirs}\.branch(\d)\.", rf"{block}.mixed.branches.\1.0."),
+                (rf"^{theirs}\.conv2d\.", f"{block}.project."),
+            ]
+    return [*rules, (r"^conv2d_7b\.", "last."), (r"^classif\.", "head.")]
+
+
+publish("timm", "inception_resnet_v2", renames=_renames())

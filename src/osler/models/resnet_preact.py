@@ -60,10 +60,7 @@ class PreActResNet(nn.Module):
         self.conv1 = conv(in_channels, outs[0], 7, stride=2) if large else conv(in_channels, outs[0], 3)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
         self.stages = nn.Sequential(
-            *(
-                stage(block, outs[i], inner[i], depth=depth, stride=1 if i == 0 else 2)
-                for i, depth in enumerate(depths)
-            )
+            *(stage(block, outs[i], inner[i], depth=depth, stride=1 if i == 0 else 2) for i, depth in enumerate(depths))
         )
         first = self.stages[0][0]
         if first.downsample is None:  # so that the identity, too, starts behind the network's first activation

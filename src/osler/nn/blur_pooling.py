@@ -44,7 +44,9 @@ class BlurPool2d(nn.Module):
         self.register_buffer("kernel", (filter_ / filter_.sum())[None, None], persistent=False)
         self.stride = stride
 
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height2 width2"]:
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels height2 width2"]:
         """Heights and widths become ceil(n / stride); they are at least 2 with a kernel of 3, and 3 with 5."""
         channels, border = x.shape[1], self.kernel.shape[-1] // 2
         padded = F.pad(x, (border,) * 4, mode="reflect")

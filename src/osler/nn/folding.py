@@ -78,8 +78,6 @@ def foldable_pairs(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, st
 
 def _can_take_over(conv: nn.Module, norm: nn.Module) -> bool:
     """Whether both are PyTorch's own (a class derived from one might compute something else) and the norm has statistics."""
-    if type(conv) in TRANSPOSED:
-        known = conv.groups == 1  # PyTorch's fold has no groups there
-    else:
-        known = type(conv) in CONVOLUTIONS
+    grouped = type(conv) in TRANSPOSED and conv.groups != 1  # PyTorch's arithmetic has no groups there
+    known = type(conv) in CONVOLUTIONS + TRANSPOSED and not grouped
     return known and type(norm) in NORMS and norm.running_mean is not None and norm.running_var is not None

@@ -37,8 +37,6 @@ class SqueezeExcitation(nn.Module):
         """What each channel is multiplied by."""
         return self.gate(self.fc2(self.act(self.fc1(self.squeeze(x)))))
 
-    def forward(
-        self, x: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch channels height width"]:
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
         """The input, gated channel by channel."""
         return x * self.gates(x)
