@@ -4,6 +4,8 @@ from pathlib import Path
 
 import torch
 
+from osler.models.history import as_table, timeline
+from osler.models.plan_rules import RULES, judge_known, judge_model
 from osler.models.registry import create_model, family, list_models, minimum_size, model_options
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "networks.md"
@@ -22,10 +24,42 @@ def page() -> str:
     for name in list_models():
         with torch.device("meta"):  # no weights are made
             parameters = sum(p.numel() for p in create_model(name, num_classes=10).parameters())
-        options = ", ".join(f"`{key}={value!r}`" for key, value in model_options(name).items())
+        options = ", ".join(f"`{key}={value!r}`" for key, value in model_options(name).items()).replace("|", "\\|")
         header = (getattr(family(name), "__doc__", None) or "").split("\n\n")[0].replace("\n", " ")
         lines.append(f"| {name} | {parameters:,} | {minimum_size(name)} | {options} | {header} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *history(), "", *grammar()]) + "\n"
+
+
+def history() -> list[str]:
+    """The field's networks by year."""
+    return [
+        "## History",
+        "",
+        "Parameters and multiply-adds (convolutions and linear layers) of our networks at the published size. Top-1 is as",
+        "published, of one network and one view: on ImageNet, of `resnet164_preact` on CIFAR-10.",
+        "",
+        *as_table(timeline()),
+    ]
+
+
+def grammar() -> list[str]:
+    """Which networks are of the plain grammar, and what they do against its rules of thumb."""
+    lines = [
+        "## Plain networks and the rules of thumb",
+        "",
+        "`input -> (conv+ pool?)+ -> fully connected+`, read from the networks themselves (`osler.models.plan_rules`).",
+        f"The rules: {'; '.join(RULES)}.",
+        "",
+        "| network | grammar | rules broken | plan |",
+        "| --- | --- | --- | --- |",
+    ]
+    judged = judge_known(milestone.name for milestone in timeline() if milestone.name != "lenet5")
+    judged["lenet5"] = judge_model(create_model("lenet5", num_classes=10, in_channels=1), channels=1)
+    for name, judgement in judged.items():
+        broken = "; ".join(f"{rule} ({what})" for rule, what in judgement.broken.items())
+        plan = f"`{judgement.plan}`".replace("|", "\\|") if judgement.plan else ""
+        lines.append(f"| {name} | {'match' if judgement.matches else 'no match'} | {broken} | {plan} |")
+    return lines
 
 
 if __name__ == "__main__":

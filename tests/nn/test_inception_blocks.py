@@ -1,124 +1,183 @@
-"""Inception blocks: what they cost, what they see, and what their factorisations save."""
+"""Inception blocks of four generations: what they cost, what they see, what comes out."""
 
 import pytest
 import torch
-import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from osler.models.cost import multiply_adds
 from osler.nn.inception import (
     RESIDUAL_A,
+    RESIDUAL_B,
+    RESIDUAL_C,
     V3_B,
     V3_D,
     V3_E,
     V4_A,
     V4_B,
     V4_C,
+    V4_REDUCTION_A,
+    V4_REDUCTION_B,
+    Block,
     C,
     InceptionResidual,
     ShrinkTo,
+    chain,
     inception,
     naive,
-    unit,
     v1,
     v2,
     v2_reduction,
     v3_a,
     v3_c,
+    wider,
 )
+
+TABLE_3A = v1(64, (96, 128), (16, 32), 32)  # Szegedy et al. 2014, table 1
+
+
+def convolutions(module: nn.Module) -> list[nn.Conv2d]:
+    return [m for m in module.modules() if isinstance(m, nn.Conv2d)]
 
 
 def weights(module: nn.Module) -> int:
-    return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Conv2d))
+    return sum(m.weight.numel() for m in convolutions(module))
 
 
-def shape(block: tuple, channels: int, side: int) -> tuple[int, ...]:
-    module, out = inception(channels, block)
-    y = module.eval()(torch.zeros(1, channels, side, side))
-    assert y.shape[1] == out
-    return tuple(y.shape[1:])
+def cost(module: nn.Module, channels: int, side: int) -> int:
+    return multiply_adds(module.to("meta"), channels, (side, side))
+
+
+def seen(module: nn.Module, channels: int, side: int = 15) -> int:
+    """Side of the square of inputs that have a say in one output."""
+    x = torch.rand(1, channels, side, side, requires_grad=True)
+    for conv in convolutions(module):
+        nn.init.constant_(conv.weight, 0.01)
+    module.eval()(x)[..., side // 2, side // 2].sum().backward()
+    rows = x.grad.abs().sum((0, 1, 3)).nonzero()
+    return int(rows.max() - rows.min()) + 1
 
 
 @pytest.mark.craft("AR06")
-def test_the_5x5_of_the_naive_block_costs_a_hundred_and_twenty_million() -> None:
-    block, out = inception(192, naive(64, 128, 32), "none")
-    assert out == 64 + 128 + 32 + 192, "pooling passes all channels on: they only grow"
-    assert multiply_adds(block.branches[2], 192, (28, 28)) == 28 * 28 * 32 * 25 * 192 == 120_422_400
+def test_the_naive_block_pays_for_5x5_over_all_channels() -> None:
+    block, channels = inception(192, naive(64, 128, 32), "none")
+    five = block.branches[2]
+    assert cost(five, 192, 28) == 28 * 28 * 32 * 25 * 192 == 120_422_400
+    assert channels == 64 + 128 + 32 + 192, "its pooling keeps all channels, so that it can only grow"
+    assert block.to_empty(device="cpu")(torch.zeros(1, 192, 28, 28)).shape == (1, 416, 28, 28)
 
 
 @pytest.mark.craft("AR07")
-def test_a_1x1_before_it_saves_nine_tenths() -> None:
-    block, out = inception(192, v1(64, (96, 128), (16, 32), 32), "none")
+def test_reductions_make_5x5_ten_times_cheaper() -> None:
+    block, channels = inception(192, TABLE_3A, "none")
+    assert channels == 256
+    assert block(torch.zeros(1, 192, 28, 28)).shape == (1, 256, 28, 28)
     assert len(block.branches) == 4
-    assert out == 256
-    assert multiply_adds(block.branches[2], 192, (28, 28)) == 12_443_648
-    assert shape(v1(64, (96, 128), (16, 32), 32), 192, 28) == (256, 28, 28)
+    assert all(any(conv.kernel_size == (1, 1) for conv in convolutions(branch)) for branch in block.branches)
+    one, three, five, pool = ([m.kernel_size for m in convolutions(branch)] for branch in block.branches)
+    assert (one, three, five, pool) == ([(1, 1)], [(1, 1), (3, 3)], [(1, 1), (5, 5)], [(1, 1)])
+    assert isinstance(block.branches[3][0], nn.MaxPool2d), "1x1 behind the pooling"
+    assert cost(block.branches[2], 192, 28) == 12_443_648
 
 
 @pytest.mark.craft("AR10", "LA09")
-def test_two_3x3_see_what_a_5x5_sees_with_18_of_25_weights() -> None:
-    five, _ = inception(8, ((C(8, 5),),), "none")
-    two, _ = inception(8, ((C(8, 3), C(8, 3)),), "none")
-    assert weights(two) * 25 == weights(five) * 18
-    for block in (five, two):
-        x = torch.zeros(1, 8, 11, 11, requires_grad=True)
-        with torch.no_grad():
-            for parameter in block.parameters():
-                parameter.fill_(0.1)  # so that every activation lets gradients through
-        block(x)[0, 0, 5, 5].backward()
-        rows, columns = x.grad[0].sum(0).nonzero(as_tuple=True)
-        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (3, 7, 3, 7)
-    assert len(inception(192, v2(64, (64, 64), (64, 96), 32))[0].branches[2]) == 3
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_two_3x3_see_what_5x5_sees_with_18_of_25_weights(norm: str) -> None:
+    five = inception(24, v1(8, (8, 8), (16, 16), 8), norm)[0].branches[2]
+    twice = inception(24, v2(8, (8, 8), (16, 16), 8), norm)[0].branches[2]
+    assert seen(five, 24) == seen(twice, 24) == 5
+    assert (weights(twice) - weights(twice[0])) / (weights(five) - weights(five[0])) == 18 / 25 == 0.72
 
 
-@pytest.mark.craft("LA11", "AR11")
-@pytest.mark.parametrize(("side", "share"), [(7, 14 / 49), (3, 6 / 9)])
-def test_n_by_1_and_1_by_n_equal_a_kernel_of_rank_one(side: int, share: float) -> None:
-    full, two = nn.Conv2d(4, 4, side, padding=side // 2, bias=False), None
-    column, row = torch.randn(side), torch.randn(side)
-    across, down = torch.randn(4, 4), torch.randn(4, 4)
-    full.weight.data = torch.einsum("om,mi,h,w->oihw", down, across, column, row)
-    x = torch.randn(2, 4, 9, 9)
-    first = F.conv2d(x, torch.einsum("mi,w->miw", across, row)[:, :, None, :], padding=(0, side // 2))
-    two = F.conv2d(first, torch.einsum("om,h->omh", down, column)[:, :, :, None], padding=(side // 2, 0))
-    torch.testing.assert_close(two, full(x), rtol=1e-3, atol=1e-3)
-    split = nn.Sequential(unit(4, C(4, (1, side)), "none"), unit(4, C(4, (side, 1)), "none"))
-    assert weights(split) / full.weight.numel() == pytest.approx(share)
+@pytest.mark.craft("AR11", "LA11")
+def test_seven_by_seven_is_written_as_rows_and_columns() -> None:
+    block, channels = inception(768, v3_c(128))
+    assert channels == 768
+    kernels = [conv.kernel_size for conv in convolutions(block)]
+    assert kernels.count((1, 7)) == kernels.count((7, 1)) == 3
+    assert max(h * w for h, w in kernels) == 7
+    once, twice = block.branches[1], block.branches[2]
+    pair = 128 * 128 * 7 + 128 * 192 * 7
+    assert weights(once) == 768 * 128 + pair
+    assert pair / (128 * 128 * 49 + 128 * 192 * 49) == 1 / 7
+    assert seen(once, 768) == 7
+    assert seen(twice, 768) == 13
 
 
 @pytest.mark.craft("AR11", "AR12")
 @pytest.mark.parametrize(
-    ("block", "before", "after"),
+    ("block", "channels", "side", "out", "small"),
     [
-        (v3_a(32), (192, 35), (256, 35, 35)),
-        (V3_B, (288, 35), (768, 17, 17)),
-        (v3_c(128), (768, 17), (768, 17, 17)),
-        (V3_D, (768, 17), (1280, 8, 8)),
-        (V3_E, (1280, 8), (2048, 8, 8)),
-        (V4_A, (384, 35), (384, 35, 35)),
-        (V4_B, (1024, 17), (1024, 17, 17)),
-        (V4_C, (1536, 8), (1536, 8, 8)),
-        (v2_reduction((128, 160), (64, 96)), (320, 28), (576, 14, 14)),
+        (v2_reduction((128, 160), (64, 96)), 320, 28, 576, 14),  # Ioffe and Szegedy 2015, figure 5, 3c
+        (v3_a(32), 192, 35, 256, 35),
+        (V3_B, 288, 35, 768, 17),
+        (v3_c(192), 768, 17, 768, 17),
+        (V3_D, 768, 17, 1280, 8),
+        (V3_E, 1280, 8, 2048, 8),
+        (V4_A, 384, 35, 384, 35),  # Szegedy et al. 2016, figures 3 to 9
+        (V4_REDUCTION_A, 384, 35, 1024, 17),
+        (V4_B, 1024, 17, 1024, 17),
+        (V4_REDUCTION_B, 1024, 17, 1536, 8),
+        (V4_C, 1536, 8, 1536, 8),
     ],
+    ids="3c v3_a v3_b v3_c v3_d v3_e v4_a v4_reduction_a v4_b v4_reduction_b v4_c".split(),
 )
-def test_maps_are_those_of_the_papers(block: tuple, before: tuple[int, int], after: tuple[int, ...]) -> None:
-    assert shape(block, *before) == after
+def test_shapes_are_the_papers(block: Block, channels: int, side: int, out: int, small: int) -> None:
+    with torch.device("meta"):
+        module, made = inception(channels, block)
+        assert made == out
+        assert module(torch.zeros(1, channels, side, side)).shape == (1, out, small, small)
 
 
 @pytest.mark.craft("AR13")
-def test_a_residual_block_adds_a_scaled_part_to_its_input() -> None:
+@pytest.mark.parametrize(("block", "channels"), [(RESIDUAL_A, 320), (RESIDUAL_B, 1088), (RESIDUAL_C, 2080)])
+def test_a_residual_block_adds_a_scaled_branch_to_its_input(block: Block, channels: int) -> None:
     torch.manual_seed(0)
-    block = InceptionResidual(64, RESIDUAL_A, 0.17).eval()
-    x = torch.randn(1, 64, 5, 5)
-    with torch.no_grad():
-        torch.testing.assert_close(block(x), torch.relu(x + 0.17 * block.project(block.mixed(x))))
-        block.scale = 0.0
-        assert torch.equal(block(x), torch.relu(x))
+    narrow = wider(block, 0.125)
+    module = InceptionResidual(channels // 8, narrow, 0.17).eval()
+    x = torch.randn(2, channels // 8, 5, 5)
+    branch = module.project(module.mixed(x))
+    torch.testing.assert_close(module(x), (x + 0.17 * branch).relu())
+    bare = InceptionResidual(channels // 8, narrow, 0.5, last=True).eval()
+    torch.testing.assert_close(bare(x) - x, 0.5 * bare.project(bare.mixed(x)), rtol=1e-4, atol=1e-5)
+    nn.init.zeros_(module.project.weight)
+    nn.init.zeros_(module.project.bias)
+    assert torch.equal(module(x), x.relu())
 
 
-def test_a_head_takes_maps_of_any_size_and_published_ones_as_published() -> None:
-    shrink = ShrinkTo(5, 3, 4)
-    x = torch.randn(1, 2, 14, 14)
-    assert torch.equal(shrink(x), F.avg_pool2d(x, 5, 3))
-    for side in (1, 7, 13, 30):
-        assert shrink(torch.randn(1, 2, side, side)).shape[2:] == (4, 4)
+def test_public_weights_have_3x3_where_the_paper_has_5x5() -> None:
+    kernels = [[c.kernel_size for c in convolutions(chain(8, v1(8, (8, 8), (8, 8), 8, side=s)[2])[0])] for s in (5, 3)]
+    assert kernels == [[(1, 1), (5, 5)], [(1, 1), (3, 3)]]
+
+
+@given(st.floats(0.05, 3))
+def test_a_width_multiplies_all_channels_also_of_splits(width: float) -> None:
+    def channels(block: Block) -> list[int]:
+        return [s.out if isinstance(s, C) else 0 for branch in block for s in branch if not isinstance(s, str)] + [
+            n for branch in block for s in branch if hasattr(s, "branches") for n in channels(s.branches)
+        ]
+
+    before, after = channels(V3_E), channels(wider(V3_E, width))
+    for old, new in zip(before, after, strict=True):
+        if old == 0 or width == 1:
+            assert new == old
+        else:
+            assert new % 8 == 0
+            assert max(8, 0.9 * old * width) <= new <= old * width + 8
+
+
+def test_without_norm_there_are_biases_and_with_it_none() -> None:
+    for norm, biased in (("none", True), ("batch", False)):
+        block = inception(8, TABLE_3A, norm)[0]
+        assert {conv.bias is not None for conv in convolutions(block)} == {biased}
+        assert any(isinstance(m, nn.BatchNorm2d) for m in block.modules()) is not biased
+
+
+@pytest.mark.parametrize("side", [1, 3, 13, 14, 15, 28])
+def test_a_heads_pooling_takes_maps_of_any_size(side: int) -> None:
+    x = torch.rand(1, 2, side, side)
+    shrunk = ShrinkTo(5, 3, 4)(x)
+    assert shrunk.shape == (1, 2, 4, 4)
+    if side == 14:  # as published
+        assert torch.equal(shrunk, nn.functional.avg_pool2d(x, 5, 3))

@@ -6,10 +6,10 @@
 
 Inception with batch norm behind every convolution and each 5x5 replaced by two 3x3; blocks 3c and 4e halve the size in
 place of a pooling. The first convolution is separable, with eight maps of each colour (appendix). In the rows of 4c and 4d
-the figure's filters do not add up to its output sizes, 576 channels: with 96 filters behind the pooling they do, and so the
-authors' own code has it (Inception v2 of TensorFlow-Slim, which asserts 10,173,112 values in the layers before the head,
-without weights of batch norm). `form="public"` is the model that the world took over from Caffe: 128 filters there, and an
-ordinary first convolution.
+the figure's filters do not add up to its output sizes, 576 channels; with 96 filters behind the pooling they do, and so the
+authors' own code has it (Inception v2 of TensorFlow-Slim). The text's 13.6 million parameters are those of no network that
+the figure describes. `form="public"` is the model that the world took over from Caffe: 128 filters there, and an ordinary
+first convolution.
 """
 
 from collections import OrderedDict

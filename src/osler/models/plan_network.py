@@ -12,7 +12,7 @@
         plan: |
           input32
           | conv3-32 bn x2 maxpool2
-          | conv3-64 bn x2 maxpool2
+          | conv3-64 bn x2
           | gap fc-classes
 
 The default is Osler's own `convnet`, but for the biases. Before a fully connected layer the last map is brought to the size that
@@ -37,13 +37,7 @@ from osler.nn.local_response_norm import LocalResponseNorm
 from osler.nn.width import scaled
 from osler.structures.errors import RecipeError
 
-DEFAULT = """
-input32
-| conv3-32 bn x2 maxpool2
-| conv3-64 bn x2 maxpool2
-| conv3-128 bn x2
-| gap fc-classes
-"""
+DEFAULT = "input32 | conv3-32 bn x2 maxpool2 | conv3-64 bn x2 maxpool2 | conv3-128 bn x2 | gap fc-classes"
 GAINS = {"tanh": 5 / 3, "sigmoid": 1.0, "selu": 1.0, "identity": 1.0}  # of He's way; others as ReLU
 
 
