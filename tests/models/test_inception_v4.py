@@ -72,7 +72,7 @@ def timms_names() -> set[str]:
     """The convolutions, norms and linear layers of timm's inception_resnet_v2, as its blocks name them."""
 
     def units(place: str, branches: list[int]) -> list[str]:
-        """A branch of one convolution has no number; 0: a pooling, or one with a convolution behind it."""
+        """A branch of one convolution has no number."""
         names = []
         for i, steps in enumerate(branches):
             names += [f"{place}.branch{i}"] if steps == 1 else [f"{place}.branch{i}.{j}" for j in range(steps)]

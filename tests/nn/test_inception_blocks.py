@@ -121,7 +121,7 @@ def test_seven_by_seven_is_written_as_rows_and_columns() -> None:
         (V4_REDUCTION_B, 1024, 17, 1536, 8),
         (V4_C, 1536, 8, 1536, 8),
     ],
-    ids="3c v3_a v3_b v3_c v3_d v3_e v4_a v4_reduction_a v4_b v4_reduction_b v4_c".split(),
+    ids=["3c", "v3_a", "v3_b", "v3_c", "v3_d", "v3_e", "v4_a", "v4_reduction_a", "v4_b", "v4_reduction_b", "v4_c"],
 )
 def test_shapes_are_the_papers(block: Block, channels: int, side: int, out: int, small: int) -> None:
     with torch.device("meta"):

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from osler.models.public_names import publish
 from osler.models.registry import FeatureMap, networks
-from osler.nn.inception import V3_B, V3_D, V3_E, C, ShrinkTo, chain, sequence, unit, v3_a, v3_c, wider
+from osler.nn.inception import V3_B, V3_D, V3_E, Branch, C, ShrinkTo, chain, sequence, unit, v3_a, v3_c, wider
 from osler.nn.initialisation import he_initialise
 from osler.nn.width import scaled
 
-STEM = (
+STEM: Branch = (
     C(32, 3, 2, valid=True),
     C(32, 3, valid=True),
     C(64, 3),
@@ -30,7 +30,7 @@ STEM = (
     C(192, 3, valid=True),
     "max/2valid",
 )
-SMALL_STEM = (C(32, 3), C(32, 3), C(64, 3), C(80), C(192, 3))
+SMALL_STEM: Branch = (C(32, 3), C(32, 3), C(64, 3), C(80), C(192, 3))
 
 
 class SideHead(nn.Module):
@@ -103,6 +103,7 @@ def _renames() -> list[tuple[str, str]]:
     rules = [(rf"^Conv2d_{theirs}\.", f"stem.{ours}.") for theirs, ours in stem.items()]
     # For each block its place in ours, and its branches: the name, and how many steps it has (0: no numbers).
     a, c = (("1x1", 0), ("5x5", 2), ("3x3dbl", 3)), (("1x1", 0), ("7x7", 3), ("7x7dbl", 5))
+    blocks: dict[str, tuple[str, tuple[tuple[str, int], ...]]]
     blocks = {f"5{letter}": (f"mixed5.{i}", a) for i, letter in enumerate("bcd")}
     blocks |= {f"6{letter}": (f"mixed6.{i + 1}", c) for i, letter in enumerate("bcde")}
     blocks |= {"6a": ("mixed6.0", (("3x3", 0), ("3x3dbl", 3))), "7a": ("mixed7.0", (("3x3", 2), ("7x7x3", 4)))}
