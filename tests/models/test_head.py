@@ -6,16 +6,22 @@ import pytest
 import torch
 from torch import nn
 
-from osler.models.head import find_head, penultimate, replace_head
-from osler.models.registry import create_model, list_models, minimum_size
+from osler.models.head import features_of, find_head, penultimate, replace_head
+from osler.models.registry import create_model, family, list_models, model_options
 from osler.structures.errors import RecipeError
 
 
-@pytest.mark.parametrize("name", list_models())
+def representatives() -> list[object]:
+    """Every name; all but one of each family are slow."""
+    chosen = {family(name): name for name in list_models()}.values()
+    return [name if name in chosen else pytest.param(name, marks=pytest.mark.slow) for name in list_models()]
+
+
+@pytest.mark.parametrize("name", representatives())
 def test_the_head_of_every_network_can_be_replaced(name: str) -> None:
-    model = create_model(name, num_classes=10).eval()
-    side = minimum_size(name)
-    images = torch.randn(3, 3, side, side)
+    narrow = {"width": 0.125} if "width" in model_options(name) else {}
+    model = create_model(name, num_classes=10, **narrow).eval()
+    images = torch.randn(3, 3, model.minimum_size, model.minimum_size)
     kept = copy.deepcopy(model.state_dict())
     with torch.no_grad():
         features = penultimate(model, images)
@@ -24,7 +30,7 @@ def test_the_head_of_every_network_can_be_replaced(name: str) -> None:
         assert torch.equal(penultimate(model, images), features), "what comes before the head has changed"
     key, head = find_head(model)
     assert head is new
-    assert features.shape == (3, head.in_features)
+    assert features.shape == (3, features_of(head))
     others = [k for k in kept if not k.startswith(f"{key}.")]
     assert all(torch.equal(model.state_dict()[k], kept[k]) for k in others)
 
@@ -56,10 +62,34 @@ def test_looking_at_features_leaves_no_hook_even_after_an_error() -> None:
 
 
 def test_a_network_without_a_head_is_told_so() -> None:
-    with pytest.raises(RecipeError, match=r"Sequential has no linear layer"):
-        find_head(nn.Sequential(nn.Conv2d(3, 4, 1)))
+    with pytest.raises(RecipeError, match=r"Sequential has no linear layer and no 1x1 convolution"):
+        find_head(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1, groups=4)))
     with pytest.raises(RecipeError, match=r"single nn\.Linear"):
         replace_head(nn.Linear(3, 2), 5)
+    with pytest.raises(RecipeError, match=r"single nn\.Conv2d"):
+        replace_head(nn.Conv2d(3, 2, 1), 5)
+
+
+def test_a_1x1_convolution_is_the_head_only_where_there_is_no_linear_layer() -> None:
+    squeezing = nn.Sequential(nn.Linear(4, 4), nn.Conv2d(4, 2, 1))
+    assert find_head(squeezing) == ("0", squeezing[0])
+    averaged = nn.Sequential(nn.Conv2d(3, 6, 1), nn.Conv2d(6, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert find_head(averaged) == ("1", averaged[1])
+
+
+def test_the_head_of_a_network_that_averages_maps_is_made_anew() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 64, 3), nn.Conv2d(64, 300, 1, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = model.to(torch.float64).eval()
+    images = torch.randn(2, 3, 7, 9, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(penultimate(model, images), model[0](images).mean((2, 3)))
+        new = replace_head(model, 200)
+        assert model(images).shape == (2, 200)
+    assert isinstance(new, nn.Conv2d)
+    assert new.bias is None
+    assert (new.weight.dtype, new.training) == (torch.float64, False)
+    assert float(new.weight.detach().std()) == pytest.approx(1 / 8, rel=0.05)
 
 
 class Unused(nn.Module):
@@ -72,5 +102,5 @@ class Unused(nn.Module):
 
 
 def test_a_head_that_is_not_called_gives_no_features() -> None:
-    with pytest.raises(RecipeError, match="does not call its last linear layer"):
+    with pytest.raises(RecipeError, match="does not call its last layer"):
         penultimate(Unused(), torch.zeros(1, 3, 4, 4))

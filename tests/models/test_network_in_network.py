@@ -19,8 +19,11 @@ def on_meta(name: str, classes: int, **options: object) -> PlanNetwork:
 @pytest.mark.craft("AR20")
 @pytest.mark.parametrize(
     ("name", "classes", "parameters", "kernels"),
-    [("nin_cifar10", 10, 966_986, [5, 1, 1] * 2 + [3, 1, 1]), ("nin_imagenet", 1000, 7_595_176, [11, 1, 1, 5, 1, 1] + [3, 1, 1] * 2)],
-)  # fmt: skip
+    [
+        ("nin_cifar10", 10, 966_986, [5, 1, 1, 5, 1, 1, 3, 1, 1]),
+        ("nin_imagenet", 1000, 7_595_176, [11, 1, 1, 5, 1, 1, 3, 1, 1, 3, 1, 1]),
+    ],
+)
 def test_a_convolution_and_two_of_1x1_in_turn_and_no_connected_layer(
     name: str, classes: int, parameters: int, kernels: list[int]
 ) -> None:

@@ -25,7 +25,9 @@ words_of_conv = st.tuples(
     st.sampled_from(["", "drop0", "drop0.25"]),
     st.sampled_from(["", "x2", "x3"]),
 ).map(lambda words: " ".join(words[:-1] if "/2" in words[0] else words))  # maps must not shrink to nothing
-words_of_pool = st.sampled_from(["", "maxpool2", "avgpool3/2", "maxpool3/2 pad1", "maxpool3/2 ceil lrn", "avgpool2 drop0.5"])
+words_of_pool = st.sampled_from(
+    ["", "maxpool2", "avgpool3/2", "maxpool3/2 pad1", "maxpool3/2 ceil lrn", "avgpool2 drop0.5"]
+)
 stages = st.lists(st.tuples(st.lists(words_of_conv, min_size=1, max_size=2), words_of_pool), min_size=1, max_size=2)
 ends = st.sampled_from(
     ["fc-classes", "fc-12 bn drop0.5 x2 fc-classes", "gap fc-classes", "gap drop0.5 fc-8 tanh fc-classes", "conv1-classes gap"]

@@ -49,7 +49,7 @@ def test_column_c_ends_three_stages_with_1x1_kernels() -> None:
 
 
 def test_columns_have_the_millions_that_the_paper_prints() -> None:
-    """Simonyan and Zisserman 2014, table 2: 133, 133, 134, 138 and 144 million."""
+    """Simonyan and Zisserman 2014, table 2: 133 for A, A-LRN and B, then 134, 138 and 144."""
     columns = ("vgg11", "vgg11_lrn", "vgg13", "vgg16_c", "vgg16", "vgg19")
     assert columns == tuple(COLUMNS)
     assert [round(parameters(on_meta(name)) / 1e6) for name in columns] == [133, 133, 133, 134, 138, 144]

@@ -181,3 +181,11 @@ def test_a_heads_pooling_takes_maps_of_any_size(side: int) -> None:
     assert shrunk.shape == (1, 2, 4, 4)
     if side == 14:  # as published
         assert torch.equal(shrunk, nn.functional.avg_pool2d(x, 5, 3))
+
+
+def test_pooling_inside_the_map_leaves_zeros_around_it_out_of_the_mean() -> None:
+    ones = torch.ones(1, 1, 4, 4)
+    inside, including = (chain(1, (kind,))[0](ones) for kind in ("avg_inside", "avg"))
+    assert torch.equal(inside, ones)
+    assert including[0, 0, 0, 0] == pytest.approx(4 / 9)
+    assert including[0, 0, 1, 1] == 1

@@ -34,7 +34,9 @@ class View:
     picture: int  # which of those shown
     place: tuple[int, int]  # row and column in the feature's map
     activation: float
-    drawing: Float[Tensor, "channels height width"]  # in the picture's own coordinates; 0 where the feature sees nothing
+    drawing: Float[
+        Tensor, "channels height width"
+    ]  # in the picture's own coordinates; 0 where the feature sees nothing
     window: tuple[slice, slice] = field(repr=False)  # rows and columns of the picture that the feature can see
 
 

@@ -84,8 +84,9 @@ def start_as_in_2012(model: PlanNetwork) -> None:
     """
     convs = [m for m in model.features if isinstance(m, nn.Conv2d)]
     linears = [m for m in model.classifier if isinstance(m, nn.Linear)]
+    layers: list[nn.Conv2d | nn.Linear] = [*convs, *linears]
     awake = {convs[1], convs[3], convs[4], *linears[:-1]}
-    for layer in (*convs, *linears):
+    for layer in layers:
         nn.init.normal_(layer.weight, 0.0, 0.01)
         if layer.bias is not None:
             nn.init.constant_(layer.bias, 1.0 if layer in awake else 0.0)

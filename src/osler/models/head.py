@@ -29,7 +29,7 @@ def find_head(model: nn.Module) -> tuple[str, Head]:
             f"{type(model).__name__} has no linear layer and no 1x1 convolution, so its head cannot be found; "
             "end it with nn.Linear(features, num_classes)."
         )
-    return (linears or pointwise)[-1]  # type: ignore[return-value]
+    return (linears or pointwise)[-1]
 
 
 def features_of(head: Head) -> int:

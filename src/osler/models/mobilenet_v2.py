@@ -5,7 +5,9 @@
 | mobilenet_v2 | 3x224x224 | 1000 | 3,504,872 | 300,774,272 |
 
 Table 2 of the paper: a 3x3 convolution, seventeen inverted residuals, a 1x1 convolution to 1280 channels. `width`
-multiplies all channels (at 1.4: 6.9 million parameters), but the last 1280 only above 1.
+multiplies all channels, but the last 1280 only above 1 (section 6.1). Parameters without those of norms are at 1.4, 1.3,
+1, 0.75, 0.5 and 0.35 as the authors list them beside their weights: 6.06, 5.34, 3.47, 2.61, 1.95 and 1.66 million (the
+paper's table 4 prints 6.9 for 1.4).
 """
 
 from typing import Annotated, Literal
@@ -41,7 +43,7 @@ class MobileNetV2(nn.Module):
         num_classes: raw outputs.
         in_channels: of the pictures.
         stem: `small` leaves the stem and the second stage at stride 1.
-        width: multiplies all channels.
+        width: multiplies all channels, but the last 1280 only above 1.
         dropout: share of the features that are dropped before the head, in training.
     """
 
@@ -66,7 +68,7 @@ class MobileNetV2(nn.Module):
             channels, shrink = width_out, shrink * stride
             maps.append(FeatureMap(f"stages.{i}", channels, shrink))
         self.stages = nn.Sequential(*stages)
-        features = max(1280, scaled(1280, width)) if width >= 0.25 else scaled(1280, width)
+        features = scaled(1280, max(1.0, width))
         self.last = conv_norm_act(channels, features, 1, act=nn.ReLU6)
         self.average, self.dropout = nn.AdaptiveAvgPool2d(1), nn.Dropout(dropout)
         self.head = nn.Linear(features, num_classes)

@@ -120,7 +120,11 @@ class _Reader:
 
 def _keeps_size(call: _Call) -> bool:
     """An adaptive pooling to the size that the map has already."""
-    return isinstance(call.module, nn.AdaptiveAvgPool2d) and call.seen.shape == call.given.shape and call.seen.shape[-1] > 1
+    return (
+        isinstance(call.module, nn.AdaptiveAvgPool2d)
+        and call.seen.shape == call.given.shape
+        and call.seen.shape[-1] > 1
+    )
 
 
 def _layer(call: _Call) -> Layer:
@@ -166,9 +170,11 @@ def _no_word(call: _Call) -> RecipeError:
 
 def _with_classes(layers: list[Layer]) -> Iterator[Layer]:
     """The last layer with weights gives the raw outputs, whatever their number."""
-    last = max(i for i, layer in enumerate(layers) if isinstance(layer, (Conv, Full)))
+    last = max((i for i, layer in enumerate(layers) if isinstance(layer, (Conv, Full))), default=-1)
     for i, layer in enumerate(layers):
-        if i == last:
-            yield replace(layer, channels=None) if isinstance(layer, Conv) else replace(layer, units=None)  # type: ignore[call-arg]
+        if i == last and isinstance(layer, Conv):
+            yield replace(layer, channels=None)
+        elif i == last and isinstance(layer, Full):
+            yield replace(layer, units=None)
         else:
             yield layer

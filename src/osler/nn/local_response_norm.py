@@ -26,9 +26,7 @@ class LocalResponseNorm(nn.Module):
         RecipeError: n is not an odd number above 0.
     """
 
-    def __init__(
-        self, n: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: Annotated[float, Gt(0)] = 2.0
-    ) -> None:
+    def __init__(self, n: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: Annotated[float, Gt(0)] = 2.0) -> None:
         super().__init__()
         if n < 1 or n % 2 == 0:
             raise RecipeError(f"Local response norm needs an odd number of maps, such as 5; given: n={n}.")
