@@ -62,7 +62,7 @@ class PreActResNet(nn.Module):
         self.stages = nn.Sequential(
             *(stage(block, outs[i], inner[i], depth=depth, stride=1 if i == 0 else 2) for i, depth in enumerate(depths))
         )
-        first = self.stages[0][0]
+        first = self.stages[0][0]  # type: ignore[index]
         if first.downsample is None:  # so that the identity, too, starts behind the network's first activation
             first.downsample = nn.Identity()
         self.norm, self.relu = nn.BatchNorm2d(outs[-1]), nn.ReLU()

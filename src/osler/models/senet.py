@@ -124,7 +124,7 @@ class SENet154(nn.Module):
         x = self.relu2(self.bn2(self.conv2(x)))
         x = self.pool(self.relu3(self.bn3(self.conv3(x))))
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
+            x = layer(x)  # type: ignore[operator]
         return self.fc(self.dropout(self.avgpool(x).flatten(1)))
 
 

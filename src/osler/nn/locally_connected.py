@@ -69,7 +69,8 @@ class RegionConv2d(nn.Module):
         if (height, width) != tuple(self.regions.shape):
             rows, columns = self.regions.shape
             raise RecipeError(
-                f"The layer was made for an output of {rows}x{columns}; pictures of {x.shape[2]}x{x.shape[3]} give {height}x{width}."
+                f"The layer was made for an output of {rows}x{columns}; "
+                f"pictures of {x.shape[2]}x{x.shape[3]} give {height}x{width}."
             )
         patches = F.unfold(
             x, self.kernel, padding=self.padding, stride=self.stride

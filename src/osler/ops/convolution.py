@@ -87,7 +87,7 @@ def unfold_patches(
     A view of strides turned into a copy: nothing is computed (Chellapilla, Puri, Simard 2006, section 3).
     """
     padded = torch.nn.functional.pad(x, [window.padding] * 4)
-    batch, channels, height, width = padded.shape
+    batch, channels = padded.shape[:2]
     rows, columns = window.output(x.shape[2]), window.output(x.shape[3])
     sizes = (batch, rows, columns, channels, window.kernel, window.kernel)
     b, c, h, w = padded.stride()

@@ -7,7 +7,6 @@ group of channels of a sample.
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 

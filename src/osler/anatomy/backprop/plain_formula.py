@@ -43,7 +43,7 @@ def _row(node: Node) -> str:
     said = []
     for i, part in enumerate(node.parts):
         text = _said(part)
-        alone = i == 0 or node.parts[i - 1].kind == "sign" and node.parts[i - 1].text in "=(+−·<>≤≥←/,"
+        alone = i == 0 or (node.parts[i - 1].kind == "sign" and node.parts[i - 1].text in "=(+−·<>≤≥←/,")
         if part.kind == "sign" and part.text in SPACED and not (part.text == "−" and alone):
             text = f" {text} "
         elif part.kind == "sign" and part.text == ",":
@@ -64,7 +64,8 @@ def _script(node: Node) -> str:
     text = _said(base).strip()
     if not above.empty:
         raised = _said(above).replace(" ", "")
-        text += raised.translate(ABOVE) if set(raised) <= RAISED else f"^({raised})"
+        bracketed = raised if raised.startswith("(") or len(raised) == 1 else f"({raised})"
+        text += raised.translate(ABOVE) if set(raised) <= RAISED else f"^{bracketed}"
     if not below.empty:
         lowered = ",".join(part.strip() for part in _said(below).split(","))
         text += f"{{{lowered}}}" if base.kind in ("large", "function") else f"[{lowered}]"
