@@ -228,9 +228,42 @@ class Added(nn.Module):
         return self.head(self.average(images + self.conv(images)).flatten(1))
 
 
+class AddedInPlace(Added):
+    """The values stand in the same memory, and are others."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.conv(images)
+        x += images
+        return self.head(self.average(x).flatten(1))
+
+
+class Remembering(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.GRU(24, 2, batch_first=True)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.rows(images.movedim(1, 2).flatten(2))[1][0]
+
+
+class Turned(Added):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.average(self.conv(images).transpose(2, 3)).flatten(1))
+
+
+def test_modules_that_work_in_place_are_read() -> None:
+    layers = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Dropout(0.5, inplace=True), nn.Flatten()
+    model = nn.Sequential(*layers, nn.Linear(8 * 36, 2)).train()
+    assert str(read_plan(model, 8)) == "input8 | conv3-8 pad0 bn drop0.5 | fc-classes"
+    assert all(m.training for m in model.modules())
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [
+        (AddedInPlace(), r"AddedInPlace is not plain: average \(AdaptiveAvgPool2d\) does not see just what conv"),
+        (Remembering(), r"not plain: GRU sees or gives something other than one tensor"),
+        (Turned(), r"Turned is not plain: average \(AdaptiveAvgPool2d\) does not see just what conv"),
         (Added(), r"Added is not plain: average \(AdaptiveAvgPool2d\) does not see just what conv \(Conv2d\) gives"),
         (nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2)), r"0 \(Conv2d\) is dilated"),
         (nn.Sequential(nn.Conv2d(3, 4, (1, 3))), r"not the same in both directions"),

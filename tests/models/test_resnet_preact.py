@@ -10,7 +10,7 @@ from osler.nn.residual import PreActBasicBlock, PreActBottleneck
 
 @pytest.mark.parametrize(("name", "millions"), [("resnet110_preact", 1.7), ("resnet164_preact", 1.7)])
 def test_cifar_networks_have_the_papers_parameters_and_layers(name: str, millions: float) -> None:
-    """He et al. 2016, table 4."""
+    """He et al. 2016: 1.7 million each."""
     with torch.device("meta"):
         model = create_model(name, num_classes=10)
     assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)

@@ -11,7 +11,8 @@ from osler.ops.normalisation import batch_norm, batch_norm_backward, group_norm
 from osler.structures.errors import RecipeError
 
 shapes = st.one_of(
-    st.tuples(st.integers(2, 6), st.just(4)), st.tuples(st.integers(1, 3), st.just(4), st.integers(2, 4), st.integers(1, 4))
+    st.tuples(st.integers(2, 6), st.just(4)),
+    st.tuples(st.integers(1, 3), st.just(4), st.integers(2, 4), st.integers(1, 4)),
 )
 
 

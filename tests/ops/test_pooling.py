@@ -65,6 +65,24 @@ def test_average_pooling_forward_and_backward_are_pytorchs(
     torch.testing.assert_close(average_pool_backward(gradient, size, window, count_padding=count_padding), x.grad)
 
 
+@pytest.mark.parametrize("count_padding", [True, False])
+@given(size=shapes, kernel=st.integers(1, 3), stride=st.integers(1, 3), data=st.data())
+def test_windows_that_hang_over_the_edge_are_pytorchs(
+    size: tuple[int, int], kernel: int, stride: int, count_padding: bool, data: st.DataObject
+) -> None:
+    padding = data.draw(st.integers(0, kernel // 2))
+    window, x = Window(kernel, stride, padding, ceil=True), some(size).requires_grad_()
+    value, where = F.max_pool2d(x, kernel, stride, padding, ceil_mode=True, return_indices=True)
+    found, index = max_pool(x.detach(), window)
+    assert torch.equal(found, value)
+    assert torch.equal(index, where)
+    mean = F.avg_pool2d(x, kernel, stride, padding, ceil_mode=True, count_include_pad=count_padding)
+    torch.testing.assert_close(average_pool(x.detach(), window, count_padding=count_padding), mean)
+    gradient = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1))
+    mean.backward(gradient)
+    torch.testing.assert_close(average_pool_backward(gradient, size, window, count_padding=count_padding), x.grad)
+
+
 @pytest.mark.craft("LA13")
 def test_the_mean_of_one_to_four() -> None:
     assert average_pool(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), Window(2, 2)).item() == 2.5

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from osler.models.registry import create_model, list_models, minimum_size
+from osler.models.registry import create_model, list_models, minimum_size, model_options
 from osler.structures.errors import CheckpointError
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.classification import Classification
@@ -22,15 +22,16 @@ NAMES = ("cat", "dog", "a name with spaces: ä")
 
 def artefact_of(name: str, channels: int = 3) -> Artefact:
     torch.manual_seed(0)
-    model = create_model(name, num_classes=3, in_channels=channels)
+    options = {"width": 0.125} if "width" in model_options(name) else {}
+    model = create_model(name, num_classes=3, in_channels=channels, **options)
     for module in model.modules():  # statistics that a fresh network does not have
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-1, 1)  # type: ignore[operator, union-attr]
-    side = max(16, minimum_size(name, in_channels=channels))
+    side = max(16, minimum_size(name, in_channels=channels, **options))
     preprocessing = Preprocessing(
         (side, side), channels, "pad", mean=(0.1,) * channels, std=(0.3,) * channels, names=NAMES
     )  # type: ignore[arg-type]
-    architecture = {"name": name, "num_classes": 3, "in_channels": channels, "options": {}}
+    architecture = {"name": name, "num_classes": 3, "in_channels": channels, "options": options}
     return Artefact(model.eval(), preprocessing, Classification(NAMES), architecture, {"epoch": 4})
 
 

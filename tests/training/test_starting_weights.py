@@ -43,12 +43,16 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.T
     return state
 
 
+@pytest.mark.craft("IN10")
 def test_auto_takes_public_weights_and_prepares_pictures_as_theirs(
     photos: Path, cached: dict[str, torch.Tensor]
 ) -> None:
     training = prepare(Wishes(data=photos, values=dict(SMALL))).training
     assert torch.equal(training.model.layer4[0].conv1.weight, cached["layer4.0.conv1.weight"])
     assert training.model.fc.out_features == 2
+    assert list(training.notes) == [
+        "All of torchvision was taken over, but the last layer is new: 2 outputs instead of 1000."
+    ]
     model, recipe = training.recipe.recipe.model, training.recipe
     assert (model.weights, model.size, model.fit, model.crop_fraction) == ("torchvision", (224, 224), "crop", 0.875)
     assert model.standardise == "imagenet"

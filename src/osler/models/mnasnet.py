@@ -9,9 +9,11 @@ Found by a search that rewards accuracy and speed on a telephone together (see `
 kernels, depths, widths and squeeze-and-excitation. A1 is the paper's (table 1: 3.9 million parameters, 312 million
 multiply-adds); B1, found without squeeze-and-excitation, is the one that torchvision publishes as mnasnet1_0.
 `width` multiplies all channels but the last 1280. Gates have a quarter of a block's input channels in between, which is
-what makes A1's parameters those of the paper. Norms: momentum 0.01 (section 5; 0.99 as TensorFlow counts it).
+what makes A1's parameters those of the paper; timm publishes A1 as semnasnet_100. Norms have momentum 0.01 (section 5;
+the paper counts the other share, 0.99).
 """
 
+import re
 from functools import partial
 from typing import Annotated, Literal, NamedTuple
 
@@ -109,7 +111,9 @@ class MnasNet(nn.Module):
 
 
 def _stage(plan: Stage, channels: int, out: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(_block(plan, channels, out, stride), *(_block(plan, out, out, 1) for _ in range(plan.depth - 1)))
+    return nn.Sequential(
+        _block(plan, channels, out, stride), *(_block(plan, out, out, 1) for _ in range(plan.depth - 1))
+    )
 
 
 def _block(plan: Stage, channels: int, out: int, stride: int) -> InvertedResidual:
@@ -128,14 +132,41 @@ def _block(plan: Stage, channels: int, out: int, stride: int) -> InvertedResidua
 register_table({"mnasnet_a1": (A1,), "mnasnet_b1": (B1,)}, MnasNet)
 
 
-def _renames() -> list[tuple[str, str]]:
+PARTS = {0: "conv", 1: "norm"}
+
+
+def _torchvision() -> list[tuple[str, str]]:
     """torchvision numbers every layer, activations too."""
-    start = {0: "stem.conv", 1: "stem.norm", 3: "separable.depthwise.conv", 4: "separable.depthwise.norm"}
-    start |= {6: "separable.pointwise.conv", 7: "separable.pointwise.norm", 14: "last.conv", 15: "last.norm"}
-    block = {0: "expand.conv", 1: "expand.norm", 3: "depthwise.conv", 4: "depthwise.norm", 6: "project.conv"}
-    block |= {7: "project.norm"}
-    rules = [(rf"^layers\.{8 + i}\.(\d+)\.layers\.{n}\.", rf"stages.{i}.\1.layers.{ours}.") for i in range(6) for n, ours in block.items()]
-    return [*rules, *((rf"^layers\.{n}\.", f"{ours}.") for n, ours in start.items()), (r"^classifier\.1\.", "head.")]
+    ends = {0: "stem", 3: "separable.depthwise", 6: "separable.pointwise", 14: "last"}
+    rules = [
+        (rf"^layers\.{n + k}\.(\w+)$", rf"{ours}.{part}.\1") for n, ours in ends.items() for k, part in PARTS.items()
+    ]
+    for n, ours in {0: "expand", 3: "depthwise", 6: "project"}.items():
+        for k, part in PARTS.items():
+            theirs = rf"^layers\.{{}}\.(\d+)\.layers\.{n + k}\."
+            rules += [(theirs.format(8 + i), rf"stages.{i}.\1.layers.{ours}.{part}.") for i in range(len(B1))]
+    return [*rules, (r"^classifier\.1\.", "head.")]
 
 
-publish("torchvision", "mnasnet1_0", "mnasnet_b1", renames=_renames())
+def _timm() -> list[tuple[str, str]]:
+    """timm names the layers; the depthwise-separable block is its first stage."""
+    rules = [(r"^conv_stem\.", "stem.conv."), (r"^bn1\.", "stem.norm."), (r"^conv_head\.", "last.conv.")]
+    rules += [(r"^bn2\.", "last.norm."), (r"^classifier\.", "head.")]
+    layers = {
+        "conv_dw": "depthwise.conv",
+        "bn1": "depthwise.norm",
+        "conv_pw": "pointwise.conv",
+        "bn2": "pointwise.norm",
+    }
+    rules += [(rf"^blocks\.0\.0\.{theirs}\.", f"separable.{ours}.") for theirs, ours in layers.items()]
+    layers = {"conv_pw": "expand.conv", "bn1": "expand.norm", "conv_dw": "depthwise.conv", "bn2": "depthwise.norm"}
+    layers |= {"se.conv_reduce": "attention.fc1", "se.conv_expand": "attention.fc2", "conv_pwl": "project.conv"}
+    layers |= {"bn3": "project.norm"}
+    for i in range(len(A1)):
+        theirs, ours = rf"^blocks\.{i + 1}\.(\d+)\.", rf"stages.{i}.\1.layers."
+        rules += [(rf"{theirs}{re.escape(t)}\.", f"{ours}{o}.") for t, o in layers.items()]
+    return rules
+
+
+publish("torchvision", "mnasnet1_0", "mnasnet_b1", renames=_torchvision())
+publish("timm", "semnasnet_100", "mnasnet_a1", renames=_timm())

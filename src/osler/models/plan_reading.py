@@ -46,6 +46,8 @@ class _Call:
     module: nn.Module
     seen: Tensor
     given: Tensor
+    seen_version: int  # how often the tensor had been changed in place before the call, and after it
+    given_version: int
 
     @property
     def place(self) -> str:
@@ -56,15 +58,15 @@ def _chain(model: nn.Module, side: int, channels: int) -> list[_Call]:
     """The calls of modules without parts, in order; each sees what the one before gave, or the same values in other rows."""
     calls: list[_Call] = []
     picture, answer = _called(model, side, channels, calls.append)
-    before, who = picture, "the picture"
+    before, version, who = picture, 0, "the picture"
     for call in calls:
-        if not _same_values(before, call.seen):
+        if not _same_values(before, call.seen) or version != call.seen_version:
             raise RecipeError(
                 f"{type(model).__name__} is not plain: {call.place} does not see just what {who} gives. It branches, "
                 "adds, or computes between its modules."
             )
-        before, who = call.given, call.place
-    if not isinstance(answer, Tensor) or not _same_values(before, answer):
+        before, version, who = call.given, call.given_version, call.place
+    if not _same_values(before, answer) or version != answer._version:
         raise RecipeError(f"{type(model).__name__} is not plain: its answer is not just what {who} gives.")
     return calls
 
@@ -72,11 +74,21 @@ def _chain(model: nn.Module, side: int, channels: int) -> list[_Call]:
 def _called(model: nn.Module, side: int, channels: int, note: Callable[[_Call], None]) -> tuple[Tensor, Any]:
     """A forward pass of an empty picture, in evaluation, with `note` told of each call."""
 
-    def hook(name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
-        return lambda module, inputs, output: note(_Call(name, module, inputs[0], output))
+    versions: list[int] = []  # of what each call sees that has not ended yet: a module may change it in place
+
+    def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        versions.append(_one_tensor(module, inputs)._version)
+
+    def after(name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+        def told(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            given = _one_tensor(module, (output,))
+            note(_Call(name, module, inputs[0], given, versions.pop(), given._version))
+
+        return told
 
     parts = [(name, m) for name, m in model.named_modules() if not list(m.children())]
-    handles = [m.register_forward_hook(hook(name)) for name, m in parts]
+    handles = [m.register_forward_pre_hook(before) for _, m in parts]
+    handles += [m.register_forward_hook(after(name)) for name, m in parts]
     parameter = next(model.parameters(), torch.empty(0))
     picture = torch.zeros(1, channels, side, side, device=parameter.device, dtype=parameter.dtype)
     was_training = model.training
@@ -89,9 +101,19 @@ def _called(model: nn.Module, side: int, channels: int, note: Callable[[_Call], 
             handle.remove()
 
 
+def _one_tensor(module: nn.Module, values: tuple[Any, ...]) -> Tensor:
+    if len(values) != 1 or not isinstance(values[0], Tensor):
+        raise RecipeError(
+            f"The network is not plain: {type(module).__name__} sees or gives something other than one tensor."
+        )
+    return values[0]
+
+
 def _same_values(a: Any, b: Any) -> bool:
-    """Whether two tensors are views of one memory, of all of it: the same values, perhaps in another shape."""
+    """Whether two tensors are views of one memory in one order, of all of it: the same values, perhaps in another shape."""
     if not isinstance(a, Tensor) or not isinstance(b, Tensor) or a.numel() != b.numel():
+        return False
+    if a.is_contiguous() != b.is_contiguous():
         return False
     return a.untyped_storage()._cdata == b.untyped_storage()._cdata
 

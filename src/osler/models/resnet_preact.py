@@ -12,7 +12,7 @@
 
 Norm and activation stand before each convolution, and the shortcut is a bare identity from end to end, closed by one
 norm and activation; the first ones stand before the two paths part (appendix). `resnet110_preact` and `resnet164_preact`
-are the paper's for CIFAR-10 (table 2; 1.7 million parameters each): three stages of 18 blocks with 16, 32 and 64 channels
+are the paper's for CIFAR-10 (1.7 million parameters each): three stages of 18 blocks with 16, 32 and 64 channels
 inside. Where the shape changes, the shortcut is a 1x1 convolution.
 """
 

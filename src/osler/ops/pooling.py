@@ -19,7 +19,7 @@ def max_pool(
     Of equal values the first in reading order wins, as in PyTorch. Padding never wins: it counts as minus infinity.
     """
     rows, columns = window.output(x.shape[2]), window.output(x.shape[3])
-    padded = torch.nn.functional.pad(x, [window.padding] * 4, value=-torch.inf)
+    padded = _hanging_over(torch.nn.functional.pad(x, [window.padding] * 4, value=-torch.inf), window, -torch.inf)
     patches = _patches(padded, window)
     value, where = patches.max(dim=3)  # batch, channels, positions
     down, across = where // window.kernel * window.dilation, where % window.kernel * window.dilation
@@ -44,9 +44,12 @@ def max_pool_backward(
 def average_pool(
     x: Float[Tensor, "batch channels height width"], window: Window, *, count_padding: bool = True
 ) -> Float[Tensor, "batch channels rows columns"]:
-    """The mean under each window; with `count_padding` the zeros of the padding count as values."""
+    """The mean under each window; with `count_padding` the zeros of the padding count as values.
+
+    Where a last window hangs over the edge (`ceil`), what lies behind the padding does not count.
+    """
     rows, columns = window.output(x.shape[2]), window.output(x.shape[3])
-    padded = torch.nn.functional.pad(x, [window.padding] * 4)
+    padded = _hanging_over(torch.nn.functional.pad(x, [window.padding] * 4), window)
     sums = _patches(padded, window).sum(dim=3).unflatten(2, (rows, columns))
     return sums / _counts(x, window, count_padding)
 
@@ -63,6 +66,7 @@ def average_pool_backward(
     like = gradient.new_zeros(1, 1, height, width)
     share = gradient / _counts(like, window, count_padding)
     padded = gradient.new_zeros(*gradient.shape[:2], height + 2 * window.padding, width + 2 * window.padding)
+    padded = _hanging_over(padded, window)
     rows, columns = gradient.shape[2:]
     for down in range(window.kernel):
         for across in range(window.kernel):
@@ -80,7 +84,18 @@ def _counts(
     rows, columns = window.output(x.shape[2]), window.output(x.shape[3])
     ones = x.new_ones(1, 1, *x.shape[2:])
     padded = torch.nn.functional.pad(ones, [window.padding] * 4, value=1.0 if count_padding else 0.0)
-    return _patches(padded, window).sum(dim=3).reshape(rows, columns)
+    return _patches(_hanging_over(padded, window), window).sum(dim=3).reshape(rows, columns)
+
+
+def _hanging_over(
+    padded: Float[Tensor, "batch channels height width"], window: Window, value: float = 0.0
+) -> Float[Tensor, "batch channels more_height more_width"]:
+    """With `ceil`, as much more at the bottom and at the right as the last windows reach over the edge."""
+    more = []
+    for size in (padded.shape[3], padded.shape[2]):
+        last = (window.output(size - 2 * window.padding) - 1) * window.stride + window.span
+        more += [0, max(0, last - size)]
+    return torch.nn.functional.pad(padded, more, value=value) if any(more) else padded
 
 
 def _patches(

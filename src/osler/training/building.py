@@ -33,7 +33,7 @@ from osler.training.network import choose_network, make_model
 from osler.training.optimizer import build_optimizer
 from osler.training.recipe import PASSED, ResolvedRecipe
 from osler.training.schedule import build_schedule
-from osler.training.starting_weights import choose_start
+from osler.training.starting_weights import choose_start, load_start
 from osler.training.state import Group, Training, part_ways, seed_everything
 
 COLOUR_PICTURES = 500  # whose pixels give the principal colours
@@ -70,17 +70,17 @@ def build_training(
     task = given.task or build_task(resolved.recipe.task, source, seed=resolved.recipe.seed, loss=given.loss)
     resolved = choose_preprocessing(_started(resolved, source, given) if fresh else resolved, source)
     preprocessing = preprocessing_of(resolved.recipe.model, source.names)
-    resolved, model, architecture = make_model(resolved, given.model, task, preprocessing, fresh=fresh)
+    resolved, model, architecture = make_model(resolved, given.model, task, preprocessing)
+    notes = load_start(model, resolved.recipe.model) if fresh else []
     model.preprocessing = preprocessing  # type: ignore[assignment]
     resolved = _choose_computing(resolved, source, model, preprocessing)
     engine = build_engine(resolved.recipe.train)
     resolved, train_loader, validation_loader, augmentation = _loaders(resolved, source, task, preprocessing, engine)
     standardise = Standardise(preprocessing.mean, preprocessing.std).to(engine.device)
     model = engine.place(model)
-    notes = []
     if fresh:
         pictures = lambda n: standardise(_some_pictures(source, preprocessing, n).to(engine.device))  # noqa: E731
-        notes = start_weights(model, resolved.recipe.model, pictures)
+        notes += start_weights(model, resolved.recipe.model, pictures)
         model = engine.place(model)  # all processes go on from what the first one measured
     freezing = Freezing(model, resolved.recipe.finetune)
     freezing.for_good(model)

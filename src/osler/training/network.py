@@ -12,7 +12,7 @@ from osler.structures.errors import RecipeError
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.task import Task
 from osler.training.recipe import ResolvedRecipe
-from osler.training.starting_weights import SMALL_PICTURE, load_start
+from osler.training.starting_weights import SMALL_PICTURE
 
 
 def choose_network(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
@@ -28,9 +28,9 @@ def choose_network(resolved: ResolvedRecipe, source: DataSource) -> ResolvedReci
 
 
 def make_model(
-    resolved: ResolvedRecipe, module: nn.Module | None, task: Task, preprocessing: Preprocessing, *, fresh: bool = True
+    resolved: ResolvedRecipe, module: nn.Module | None, task: Task, preprocessing: Preprocessing
 ) -> tuple[ResolvedRecipe, nn.Module, dict[str, Any]]:
-    """The network, and the arguments that make it again. One that is not fresh gets its weights from a checkpoint later."""
+    """The network, and the arguments that make it again. Its weights are random."""
     if module is not None:
         kind = type(module).__name__
         resolved = resolved.choose(
@@ -53,8 +53,6 @@ def make_model(
             f"{section.name} cannot see pictures of {height}x{width}: it needs {smallest}x{smallest} or larger (model.size)."
         )
     _check_outputs(model, task, preprocessing)
-    if fresh and section.weights != "none":
-        load_start(model, section.weights, network=section.name, options=dict(section.options))
     return resolved, model, architecture
 
 

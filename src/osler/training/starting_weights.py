@@ -8,7 +8,7 @@ from torch import nn
 from osler.data.source import DataSource
 from osler.models.head import find_head
 from osler.models.public_weights import PublicStart, is_public, load_public, public_start
-from osler.models.recipe import Statistics
+from osler.models.recipe import ModelSection, Statistics
 from osler.models.registry import list_models, model_options
 from osler.models.weights_table import PublishedWeights
 from osler.structures.errors import DataError, OslerError
@@ -41,15 +41,21 @@ def choose_start(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe
     return _as_trained(resolved, weights)
 
 
-def load_start(model: nn.Module, weights: str, *, network: str, options: dict[str, Any]) -> None:
+def load_start(model: nn.Module, section: ModelSection) -> list[str]:
     """Fills the network from a run, a file that Osler wrote, or public weights; a head for other outputs starts anew.
+
+    Returns what to tell the person: what could not be taken over.
 
     Raises:
         OslerError: the weights cannot be had or do not fit; nothing is loaded then.
     """
+    weights = section.weights
+    if weights == "none":
+        return []
     if is_public(weights):
-        load_public(model, public_start(weights, network, options))
-        return
+        return [
+            _told(weights, note) for note in load_public(model, public_start(weights, section.name, section.options))
+        ]
     path = weights_path(weights)
     found = load_artefact(path).model.state_dict()
     head, layer = find_head(model)
@@ -58,6 +64,11 @@ def load_start(model: nn.Module, weights: str, *, network: str, options: dict[st
         found |= {k: v for k, v in model.state_dict().items() if k.startswith(f"{head}.")}
     check_keys(model.state_dict(), found, str(path))
     model.load_state_dict(found)
+    return [] if fits else [_told(weights, f"the last layer, {head}, is new, for it has other outputs")]
+
+
+def _told(weights: str, note: str) -> str:
+    return f"All of {weights} was taken over, but {note}."
 
 
 def weights_path(weights: str) -> Path:
