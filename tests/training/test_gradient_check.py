@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from osler.models.registry import create_model
+from osler.ops.slopes import GradientCheck, compare_slopes
 from osler.structures.batch import Batch
 from osler.tasks.classification import Classification
-from osler.training.gradient_check import GradientCheck, check_gradients, compare_slopes
+from osler.training.gradient_check import check_gradients
 from tiny_runs import PlainNet
 
 
