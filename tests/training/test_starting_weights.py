@@ -61,6 +61,12 @@ def test_auto_takes_public_weights_and_prepares_pictures_as_theirs(
     assert recipe.recipe.train.lr == pytest.approx(1e-4)
 
 
+def test_a_new_head_alone_learns_at_the_usual_rate(photos: Path, cached: dict[str, torch.Tensor]) -> None:
+    training = prepare(Wishes(data=photos, values=SMALL | {"finetune.freeze": "backbone"})).training
+    assert training.recipe.recipe.train.lr == pytest.approx(1e-3)
+    assert {n for n, p in training.model.named_parameters() if p.requires_grad} == {"fc.weight", "fc.bias"}
+
+
 def test_the_person_s_choices_stand_above_the_weights(photos: Path, cached: dict[str, torch.Tensor]) -> None:
     training = prepare(Wishes(data=photos, values=SMALL | {"model.size": 96, "model.standardise": "half"})).training
     assert torch.equal(training.model.conv1.weight, cached["conv1.weight"])

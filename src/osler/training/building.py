@@ -146,7 +146,8 @@ def _choose_computing(
     processes = launched_processes()
     settle("train.batch_size", lambda: engines.choose_batch_size(len(source.train), preprocessing.size, processes))
     settle("train.workers", lambda: engines.choose_workers(source.in_memory, local_processes()))
-    settle("train.lr", lambda: choose_lr(train().optimizer, trained=resolved.recipe.model.weights != "none"))
+    moves_trained = resolved.recipe.model.weights != "none" and resolved.recipe.finetune.freeze != "backbone"
+    settle("train.lr", lambda: choose_lr(train().optimizer, trained=moves_trained))
     settle("train.weight_decay", lambda: choose_weight_decay(train().optimizer))
     return resolved
 

@@ -94,7 +94,8 @@ def choose_workers(in_memory: bool, local_world: int = 1) -> tuple[int, str]:
     if in_memory:
         return 0, "the pictures are in memory"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores // local_world)), f"pictures are decoded, and {cores} cores are there"
+    there = "there is 1 core" if cores == 1 else f"there are {cores} cores"
+    return max(1, min(8, cores // local_world)), f"pictures are decoded, and {there}"
 
 
 @dataclass(slots=True)
