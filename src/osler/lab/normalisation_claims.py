@@ -247,5 +247,3 @@ def _descent_steps(design: Tensor, target: Tensor, rate: float, limit: int) -> i
         if (design @ weights - target).square().mean() - best <= 0.01 * (start - best):
             return step
     return limit
-
-

@@ -100,7 +100,7 @@ def search(way: Way, *, budget: int, trials: int = 30, seed: int = 0) -> Found:
     """The most accurate network that this way finds within a budget of multiply-adds for one picture."""
     tried = way(space_within(budget), accuracy, trials=trials, seed=seed)
     chosen = best(tried).architecture
-    return Found(chosen, tested(chosen), cost(chosen), tuple(tried))
+    return Found(chosen, accuracy_on_test(chosen), cost(chosen), tuple(tried))
 
 
 def search_here(
@@ -135,10 +135,10 @@ def search_here(
     tried = way(space_within(budget), reward, trials=trials, seed=seed)
     kept = [trial for trial in tried if times[trial.architecture] <= target]
     chosen = best(kept).architecture if kept else min(times, key=lambda architecture: times[architecture])
-    return FoundHere(chosen, tested(chosen), cost(chosen), tuple(tried), times[chosen])
+    return FoundHere(chosen, accuracy_on_test(chosen), cost(chosen), tuple(tried), times[chosen])
 
 
-def tested(architecture: Architecture, *, seeds: Sequence[int] = (1, 2, 3)) -> float:
+def accuracy_on_test(architecture: Architecture, *, seeds: Sequence[int] = (1, 2, 3)) -> float:
     """Mean accuracy on the pictures of the test, over trainings that the search did not make."""
     return sum(accuracy(architecture, seed=seed, test=True) for seed in seeds) / len(seeds)
 
