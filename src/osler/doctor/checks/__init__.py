@@ -1,0 +1,1 @@
+"""The checks: one fault a file, its page and the function that looks for it."""

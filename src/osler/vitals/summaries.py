@@ -1,0 +1,87 @@
+"""A tensor in a few numbers, read from the device in one go."""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from osler.vitals.evidence import Summary
+
+SUBSAMPLE = 16_384  # values from which mean, spread and zeros are taken; extremes are over all
+PICKS = 256  # values that stand for a sample
+
+
+def summarise(tensor: Shaped[Tensor, "..."]) -> Summary:
+    """Mean, spread and zeros from at most 16,384 evenly spread values, extremes from all.
+
+    Of complex tensors the magnitude is meant. Takes no gradient and draws no random number.
+    """
+    shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+    with torch.no_grad():
+        values = _as_float(tensor.detach())
+        if values.numel() == 0:
+            return Summary(shape, dtype, math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+        few = evenly(values, SUBSAMPLE)
+        low, high = torch.aminmax(values)
+        numbers = torch.stack([few.mean(), few.std(correction=0), low, high, (few == 0).float().mean()])
+        mean, std, lowest, highest, zeros = numbers.tolist()
+    if math.isfinite(lowest) and math.isfinite(highest) and math.isfinite(mean):
+        return Summary(shape, dtype, mean, std, lowest, highest, zeros, 0)
+    return _around_the_bad(values, shape, dtype)
+
+
+def _around_the_bad(values: Tensor, shape: tuple[int, ...], dtype: str) -> Summary:
+    finite = values[torch.isfinite(values)]
+    bad = values.numel() - finite.numel()
+    if finite.numel() == 0:
+        return Summary(shape, dtype, math.nan, math.nan, math.nan, math.nan, 0.0, bad)
+    low, high = torch.aminmax(finite)
+    numbers = torch.stack([finite.mean(), finite.std(correction=0), low, high, (finite == 0).float().mean()])
+    mean, std, lowest, highest, zeros = numbers.tolist()
+    return Summary(shape, dtype, mean, std, lowest, highest, zeros, bad)
+
+
+def _as_float(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        tensor = tensor.abs()
+    if tensor.is_sparse or tensor.is_quantized:
+        tensor = tensor.to_dense() if tensor.is_sparse else tensor.dequantize()
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def evenly(values: Tensor, most: int) -> Tensor:
+    """At most `most` values, evenly spread over the tensor, as a vector."""
+    flat = values.reshape(-1)
+    if flat.numel() <= most:
+        return flat
+    stride = -(-flat.numel() // most)
+    return flat[:: stride + (1 - stride % 2)]  # odd, so that it does not fall in with an even number of channels
+
+
+def positions(count: int) -> Tensor:
+    """Which of a sample's values stand for it: all of them, or 256 at places drawn once and for all."""
+    if count <= PICKS:
+        return torch.arange(count)
+    generator = torch.Generator().manual_seed(20_200)
+    return torch.randperm(count, generator=generator)[:PICKS].sort().values
+
+
+def between_samples(output: Tensor) -> float:
+    """Spread of an output from sample to sample: root mean square over its units of the standard deviation."""
+    if output.ndim < 1 or output.shape[0] < 2 or output.numel() == 0:
+        return math.nan
+    with torch.no_grad():
+        rows = _as_float(output.detach()).reshape(output.shape[0], -1)
+        if rows.shape[1] > 512:
+            rows = rows[:, :: -(-rows.shape[1] // 512)]
+        return rows.var(dim=0, correction=0).mean().sqrt().item()
+
+
+def as_array(tensor: Tensor) -> np.ndarray:
+    """A copy as a NumPy array of float32, or of int64 where the tensor counts."""
+    with torch.no_grad():
+        kept = tensor.detach()
+        kept = kept.long() if not (kept.is_floating_point() or kept.is_complex()) else _as_float(kept).float()
+        return kept.cpu().numpy().copy()

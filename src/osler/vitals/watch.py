@@ -1,0 +1,85 @@
+"""One watch over a whole program: installs the recorders, and gives back the evidence.
+
+Losses and weights are the same, bit for bit, as without it: no random number is drawn, nothing is computed in place,
+and what fails in a recorder is counted, not raised.
+"""
+
+import time
+from typing import Any
+
+from torch import nn
+
+from osler.vitals.call_watch import CallWatch
+from osler.vitals.evidence import Evidence
+from osler.vitals.function_watch import FunctionWatch
+from osler.vitals.loader_watch import LoaderWatch
+from osler.vitals.module_tree import Births
+from osler.vitals.module_watch import ModuleWatch
+from osler.vitals.optimizer_watch import OptimizerWatch
+from osler.vitals.state import Patches, State
+from osler.vitals.transformer_defaults import RELU_DEFAULTS
+
+
+class Watch:
+    """Everything that PyTorch does in this process, between `install` and `finish`.
+
+    with Watch() as watch:
+        ...  # any training
+    watch.evidence
+    """
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.births = Births()
+        self.calls = CallWatch(self.state)
+        self.modules = ModuleWatch(self.state, self.births, self.calls)
+        self.functions = FunctionWatch(self.state, self.modules, self.calls)
+        self.optimizers = OptimizerWatch(self.state, self.modules, self.calls)
+        self.loaders = LoaderWatch(self.state, self.calls)
+        self._patches = Patches()
+        self._installed = False
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was seen so far."""
+        return self.state.evidence
+
+    def install(self) -> None:
+        """Begins."""
+        if self._installed:
+            return
+        self._installed = True
+        self.state.began = time.perf_counter()
+        for part in (self.modules, self.functions, self.optimizers, self.loaders):
+            part.install(self._patches)
+        RELU_DEFAULTS.follow(self._patches)
+
+    def uninstall(self) -> None:
+        """Ends; everything that was replaced is put back."""
+        self._patches.undo()
+        self.modules.remove()
+        self.optimizers.remove()
+        self._installed = False
+
+    def finish(self) -> Evidence:
+        """Adds what the networks are now; the watch may go on."""
+        with self.state.quiet():
+            self.calls.step_made()
+            self.modules.finish()
+            self.optimizers.finish()
+        evidence = self.evidence
+        evidence.seconds = time.perf_counter() - self.state.began
+        evidence.passes = max((loader.passes for loader in evidence.loaders), default=0)
+        return evidence
+
+    def networks(self) -> list[tuple[nn.Module, Any]]:
+        """The networks that were called, each with its record."""
+        return list(self.modules.models.items())
+
+    def __enter__(self) -> "Watch":
+        self.install()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.finish()
+        self.uninstall()
