@@ -31,8 +31,8 @@ class Controller(nn.Module):
         self.cell = nn.LSTMCell(hidden, hidden)
         self.heads = nn.ModuleList(nn.Linear(hidden, count) for count in decisions)
         for head in self.heads:
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            for parameter in head.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, count: int) -> tuple[Int[Tensor, "count decisions"], Float[Tensor, " count"]]:
         """Draws `count` architectures: the numbers of their options, and the logarithm of each one's probability."""
@@ -75,7 +75,7 @@ def reinforced_search(
         while len(history) < trials and idle < IDLE:
             choices, likelihood = controller(min(batch, trials - len(history)))
             before = len(history)
-            rewards = torch.tensor([_worth(space, reward, row, history) for row in choices.tolist()])
+            rewards = torch.tensor([float(_worth(space, reward, row, history)) for row in choices.tolist()])
             idle = 0 if len(history) > before else idle + 1
             mean = float(rewards.mean())
             baseline = mean if baseline is None else baseline

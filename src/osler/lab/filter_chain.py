@@ -89,6 +89,20 @@ def keep_filters(model: nn.Module, layer: FilterLayer, kept: Int[Tensor, " count
     return copy
 
 
+def narrowed(model: nn.Module, kept: float) -> nn.Module:
+    """A copy with a share of each layer's filters, the largest, and at least one of each.
+
+    Args:
+        model: a straight chain of layers; it stays as it is.
+        kept: above 0, at most 1.
+    """
+    for layer in filter_layers(model):
+        conv = model.get_submodule(layer.name)
+        assert isinstance(conv, nn.Conv2d)
+        model = keep_filters(model, layer, largest_filters(model, layer, max(1, round(kept * conv.out_channels))))
+    return model
+
+
 def _keep_outputs(module: nn.Module, kept: Tensor) -> None:
     depthwise = is_depthwise(module)
     for name, tensor in _per_channel(module):
@@ -159,8 +173,6 @@ def _shape(module: nn.Module, inputs: Tensor) -> LayerShape:
     if isinstance(module, nn.Linear):
         return LayerShape(module.in_features, module.out_features, 1, 1, 0, 1, (1, 1))
     assert isinstance(module, nn.Conv2d)
-    kernel, stride, padding = (int(value[0]) for value in (module.kernel_size, module.stride, module.padding))  # type: ignore[arg-type]
+    kernel, stride, padding = (int(value[0]) for value in (module.kernel_size, module.stride, module.padding))
     height, width = inputs.shape[2:]
-    return LayerShape(
-        module.in_channels, module.out_channels, kernel, stride, padding, module.groups, (height, width)
-    )
+    return LayerShape(module.in_channels, module.out_channels, kernel, stride, padding, module.groups, (height, width))

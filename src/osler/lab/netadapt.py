@@ -3,16 +3,13 @@
 Yang et al. 2018, "NetAdapt: platform-aware neural network adaptation for mobile applications", algorithm 1. In every
 round each layer alone is narrowed just so far that the whole network's cost falls by the round's step, its largest
 filters kept, and trained a little; the most accurate of these proposals is the next network. The cost is a sum over
-layers, so that a table of measured layers gives the time of a network that was never run (section 3.3).
+layers, so that a table of measured layers gives the time of a network that was never run (section 3.4).
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from statistics import median
 
-import torch
 from torch import nn
 
 from osler.lab.filter_chain import (
@@ -23,6 +20,7 @@ from osler.lab.filter_chain import (
     largest_filters,
     layer_shapes,
 )
+from osler.lab.latency import forward_times
 from osler.ops.convolution import Window
 from osler.ops.convolution_cost import convolution_cost
 from osler.structures.errors import RecipeError
@@ -147,10 +145,4 @@ def milliseconds_of(shape: LayerShape) -> float:
     """The time of a layer for one picture on this processor: the median of 20 runs, measured once for each shape."""
     channels, walk = (shape.in_channels, shape.out_channels), (shape.kernel, shape.stride, shape.padding)
     layer = nn.Conv2d(*channels, *walk, groups=shape.groups, bias=False)
-    picture, spent = torch.zeros(1, shape.in_channels, *shape.size), []
-    with torch.inference_mode():
-        for _ in range(3 + 20):
-            began = time.perf_counter()
-            layer(picture)
-            spent.append(time.perf_counter() - began)
-    return 1000 * median(spent[3:])
+    return forward_times(layer, (shape.in_channels, *shape.size)).median
