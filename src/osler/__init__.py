@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from osler.training.observer import Observer as Observer
     from osler.verbs.cross_validate import cross_validate as cross_validate
     from osler.verbs.data import describe_data as describe_data
+    from osler.verbs.doctor import examine as examine
+    from osler.verbs.doctor import watch as watch
     from osler.verbs.evaluate import evaluate as evaluate
+    from osler.verbs.inspect import inspect as inspect
     from osler.verbs.predict import predict as predict
     from osler.verbs.run import Run as Run
     from osler.verbs.search import search as search
@@ -35,11 +38,14 @@ _PLACES = {
     "cross_validate": "osler.verbs.cross_validate",
     "describe_data": "osler.verbs.data",
     "evaluate": "osler.verbs.evaluate",
+    "examine": "osler.verbs.doctor",
+    "inspect": "osler.verbs.inspect",
     "list_models": "osler.models.registry",
     "predict": "osler.verbs.predict",
     "resume_run": "osler.verbs.train",
     "search": "osler.verbs.search",
     "train": "osler.verbs.train",
+    "watch": "osler.verbs.doctor",
 }
 
 __all__ = [*_PLACES, "__version__"]

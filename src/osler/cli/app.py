@@ -91,6 +91,37 @@ def data(
 
 
 @app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a name, my_net.py:Net, or a run's folder")],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[key=value]...", help="options of the network: width=0.5", show_default=False),
+    ] = None,
+    size: Annotated[str | None, typer.Option(metavar="SIDE", help="of the picture: 224 or 224x320 (HxW)")] = None,
+    channels: Annotated[int, typer.Option(min=1, help="of the picture")] = 3,
+    classes: Annotated[int, typer.Option(min=1, help="outputs of a network given by its name")] = 1000,
+    depth: Annotated[
+        int | None, typer.Option(min=0, help="parts of a layer's name to show; 0: every layer", show_default="60 rows")
+    ] = None,
+    worked: Annotated[bool, typer.Option("--worked", help="with the formulas worked out")] = False,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE", help="estimate its latency: t4, jetson-orin-nano, coral, all", show_default=False),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write everything there; - for here")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="write the table there; - for here")] = None,
+    svg: Annotated[Path | None, typer.Option(help="draw the network there")] = None,
+) -> None:
+    """What each layer gives, sees and costs: osler inspect resnet50 --size 224 --svg resnet50.svg."""
+    from osler.cli import inspect as command
+
+    command.run(
+        command.Request(model, words or [], size, channels, classes),
+        command.Answer(depth, worked, on or [], json_file, markdown, svg),
+    )
+
+
+@app.command()
 def models(
     pattern: Annotated[str, typer.Argument(help="a name or a pattern, such as 'resnet*'")] = "*",
 ) -> None:
@@ -99,6 +130,38 @@ def models(
 
     for name in list_models(pattern):
         typer.echo(name)
+
+
+@app.command()
+def doctor(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="a training script, a run's folder, or key=value words of a recipe")
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- ARGUMENTS]", help="the script's own arguments, or further words", show_default=False
+        ),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the diagnosis there")] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="write it there as a page, with heat maps")] = None,
+    budget: Annotated[str | None, typer.Option(help="stop the script after so long: 60s, 5m, 1h")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only what the script prints")] = False,
+) -> None:
+    """What is wrong with a training: osler doctor train.py -- --epochs 3 (exit status 1: sick)."""
+    from osler.cli import doctor as command
+
+    sys.exit(command.run(target, words or [], command.Wanted(json_file, page, budget, quiet)))
+
+
+@app.command()
+def explain(
+    fault: Annotated[str, typer.Argument(help="a fault's name; without one all are listed")] = "",
+) -> None:
+    """A fault that the doctor tells: symptom, cause, evidence, remedies, sources."""
+    from osler.cli import doctor as command
+
+    command.explain(fault)
 
 
 def _version(wanted: bool) -> None:

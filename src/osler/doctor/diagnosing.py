@@ -6,6 +6,7 @@ from osler.doctor.case import Case
 from osler.doctor.causes import fold
 from osler.doctor.fault import NotSeen, all_checks
 from osler.doctor.script_reading import ScriptReading
+from osler.doctor.story import story
 from osler.structures.finding import SEVERITIES, Diagnosis, Finding, Skipped
 from osler.vitals.evidence import Evidence
 
@@ -27,6 +28,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         else:
             findings += _without_repeats(seen)[:PER_FAULT]
     diagnosis.findings = sorted(fold(findings), key=_rank)
+    diagnosis.story = story(evidence)
     return diagnosis
 
 

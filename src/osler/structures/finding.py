@@ -113,6 +113,7 @@ class Diagnosis:
             "verdict": self.verdict,
             "findings": [finding_as_json(finding) for finding in self.findings],
             "patch": self.patch,
+            "story": list(self.story),
             "ending": self.ending,
             "skipped": [{"fault": skip.fault, "reason": skip.reason} for skip in self.skipped],
         }

@@ -75,4 +75,7 @@ class TrainSection(Section):
     workers: Count | Literal["auto"] = Field("auto", description="loader processes; 0: in this one")
     deterministic: bool = Field(True, description="take kernels whose result does not vary from run to run")
     log: tuple[Literal["csv", "tensorboard"], ...] = Field(("csv",), description="further records beside run.db")
+    doctor: bool = Field(
+        True, description="watch the training and say what is wrong with it: doctor.html in the run's folder"
+    )
     checkpoint_every: Count = Field(0, description="updates between checkpoints; 0: at the end of each epoch")

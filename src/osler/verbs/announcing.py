@@ -1,5 +1,6 @@
 """What a training says in the terminal before and after: what it runs on what, what was chosen and why, where the report lies."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -124,12 +125,25 @@ def announce_end(console: Console, folder: RunFolder, prepared: Prepared) -> Non
         for _, kind, text in store.events():
             if kind == "checklist":
                 console.print(Text.assemble(("check   ", "bold yellow"), text))
+        _say_findings(console, folder)
         for split in ("validation", "test"):
             _say_metrics(console, split, store.fact(split) or {})
     finally:
         store.close()
     _say_path(console, "best", f"epoch {training.best.epoch}, {folder.best}")
     _say_path(console, "report", str(folder.report))
+
+
+def _say_findings(console: Console, folder: RunFolder) -> None:
+    """What the doctor found, a line each."""
+    answer = folder.path / "doctor.json"
+    if not answer.exists():
+        return
+    findings = [f for f in json.loads(answer.read_text(encoding="utf-8"))["findings"] if f["severity"] != "note"]
+    for finding in findings:
+        console.print(Text.assemble(("doctor  ", "bold yellow"), f"{finding['fault']}: {finding['evidence']}"))
+    if findings:
+        _say_path(console, "doctor", str(folder.path / "doctor.html"))
 
 
 def _say_metrics(console: Console, split: str, metrics: Mapping[str, float]) -> None:

@@ -175,6 +175,10 @@ def watched(
             watchers.append(CsvLog(store, folder.path / "metrics.csv"))
         if "tensorboard" in log:
             watchers.append(TensorBoardLog(folder.path / "tensorboard"))
+        if prepared.training.recipe.recipe.train.doctor:
+            from osler.doctor.observing import DoctorObserver
+
+            watchers.append(DoctorObserver(folder.path, folder.path.name))
         yield [*watchers, Checkpointer(folder, prepared.artefact), ProgressBar(console), *observers]
 
 

@@ -17,7 +17,7 @@ from osler.vitals import events
 from osler.vitals.activations import saturated_share
 from osler.vitals.call_watch import CallWatch, tensors_in
 from osler.vitals.evidence import LayerSample, LayerSeen, ModelSeen, Site
-from osler.vitals.module_tree import Births, describe, finish
+from osler.vitals.module_tree import Births, describe, finish, parameters
 from osler.vitals.producers import LAYER, SITE, notes
 from osler.vitals.sites import persons_site
 from osler.vitals.state import Patches, State
@@ -35,6 +35,7 @@ class ModuleWatch:
         self.models: weakref.WeakKeyDictionary[nn.Module, ModelSeen] = weakref.WeakKeyDictionary()
         self._prefixes: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
         self._inside: weakref.WeakKeyDictionary[nn.Module, dict[int, str]] = weakref.WeakKeyDictionary()
+        self._first: weakref.WeakKeyDictionary[nn.Module, dict[str, weakref.ref[Tensor]]] = weakref.WeakKeyDictionary()
         self._stray: dict[ModelSeen | int, weakref.WeakSet[nn.Module]] = {}
         self._held: list[
             nn.Module
@@ -68,6 +69,7 @@ class ModuleWatch:
         """Takes the hooks off."""
         for handle in self._handles:
             handle.remove()
+            torch_module._global_forward_hooks_with_kwargs.pop(handle.id, None)  # which `remove` forgets (torch 2.13)
         self._handles.clear()
 
     def model_of(self, module: nn.Module) -> ModelSeen:
@@ -79,10 +81,18 @@ class ModuleWatch:
             self._prefixes[module] = prefix
             start = f"{prefix}." if prefix else ""
             self._inside[module] = {id(m): (start + n) if n else prefix for n, m in module.named_modules()}
+            self._first[module] = {start + n: weakref.ref(p) for n, p in parameters(module)}
             self._state.evidence.models.append(model)
             if len(self._held) < NETWORKS_HELD:
                 self._held.append(module)
         return self.models[module]
+
+    def was_exchanged(self, module: nn.Module, name: str, parameter: Tensor) -> bool:
+        """Whether another parameter than at the first call stands under that name; it is said once."""
+        first = self._first[module]
+        before = first.get(name)
+        first[name] = weakref.ref(parameter)
+        return before is not None and before() is not parameter
 
     def running_names(self) -> list[str]:
         """The layers whose forward is running, outermost first: after an error, where it came up."""

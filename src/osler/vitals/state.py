@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -30,7 +31,8 @@ class Patches:
         original = getattr(owner, name, None)
         if original is None:
             return
-        self._before.append((owner, name, original, name in vars(owner)))
+        own = name in vars(owner) or isinstance(owner, FunctionType)  # else it is inherited
+        self._before.append((owner, name, original, own))
         setattr(owner, name, make(original))
 
     def undo(self) -> None:
@@ -61,9 +63,9 @@ class State:
     def listening(self) -> bool:
         """False in our own probes, in other threads and forked processes, and while torch.compile reads the code."""
         return (
-            self._quiet == 0
+            not torch.compiler.is_compiling()  # first: what torch.compile reads must be short
+            and self._quiet == 0
             and threading.get_ident() == self._thread
-            and not torch.compiler.is_compiling()
             and os.getpid() == self._process
         )
 

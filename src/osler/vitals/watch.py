@@ -5,14 +5,17 @@ and what fails in a recorder is counted, not raised.
 """
 
 import time
+import warnings
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
 
 from osler.vitals.call_watch import CallWatch
 from osler.vitals.evidence import Evidence
 from osler.vitals.function_watch import FunctionWatch
 from osler.vitals.loader_watch import LoaderWatch
+from osler.vitals.metric_watch import MetricWatch
 from osler.vitals.module_tree import Births
 from osler.vitals.module_watch import ModuleWatch
 from osler.vitals.optimizer_watch import OptimizerWatch
@@ -36,8 +39,10 @@ class Watch:
         self.functions = FunctionWatch(self.state, self.modules, self.calls)
         self.optimizers = OptimizerWatch(self.state, self.modules, self.calls)
         self.loaders = LoaderWatch(self.state, self.calls)
+        self.metrics = MetricWatch(self.state, self.calls)
         self._patches = Patches()
         self._installed = False
+        self._filter: Any = None  # of the warning that our own hooks would cause
 
     @property
     def evidence(self) -> Evidence:
@@ -50,21 +55,33 @@ class Watch:
             return
         self._installed = True
         self.state.began = time.perf_counter()
-        for part in (self.modules, self.functions, self.optimizers, self.loaders):
+        for part in (self.modules, self.functions, self.optimizers, self.loaders, self.metrics):
             part.install(self._patches)
         RELU_DEFAULTS.follow(self._patches)
+        warnings.filterwarnings("ignore", message="Using `torch.compile\\(module\\)` when there are global hooks")
+        self._filter = warnings.filters[0]
+
+    def know(self, model: nn.Module, optimizer: Optimizer | None = None) -> None:
+        """A network, and an optimizer, that were made before the watch began."""
+        for part in model.modules():
+            for name, child in part.named_children():
+                self.births.put(part, name, child)
+        if optimizer is not None:
+            self.optimizers.know(optimizer)
 
     def uninstall(self) -> None:
         """Ends; everything that was replaced is put back."""
         self._patches.undo()
         self.modules.remove()
         self.optimizers.remove()
+        if self._filter in warnings.filters:
+            warnings.filters.remove(self._filter)  # type: ignore[attr-defined]
         self._installed = False
 
     def finish(self) -> Evidence:
         """Adds what the networks are now; the watch may go on."""
         with self.state.quiet():
-            self.calls.step_made()
+            self.calls.finish()
             self.modules.finish()
             self.optimizers.finish()
         evidence = self.evidence

@@ -1,0 +1,55 @@
+"""The doctor beside our own training loop: an observer that watches, and at the end tells and keeps what it found."""
+
+import json
+from pathlib import Path
+
+from osler.doctor.diagnosing import diagnose
+from osler.doctor.kept import ANSWER, PAGE
+from osler.doctor.page import write_page
+from osler.doctor.probes import probe
+from osler.structures.files import write_text
+from osler.structures.finding import Diagnosis
+from osler.training.observer import Observer
+from osler.training.state import Training
+from osler.vitals.evidence import Evidence
+from osler.vitals.watch import Watch
+
+
+class DoctorObserver(Observer):
+    """Watches a run. Like every observer it changes nothing; it is the most curious of them.
+
+    Args:
+        folder: where `doctor.json` and `doctor.html` are written at the end; None keeps the findings here only.
+        name: what the diagnosis calls the run.
+    """
+
+    def __init__(self, folder: Path | None = None, name: str = "") -> None:
+        self._folder, self._name = folder, name
+        self._watch: Watch | None = None
+        self.diagnosis: Diagnosis | None = None
+        self.evidence: Evidence | None = None
+
+    def started(self, training: Training) -> None:
+        """Begins to watch."""
+        self._watch = Watch()
+        for group in training.groups.values():
+            self._watch.know(training.model, group.optimizer)
+        self._watch.install()
+
+    def stopped(self, training: Training) -> None:
+        """Diagnoses what was seen."""
+        if self._watch is None:
+            return
+        evidence = self._watch.finish()
+        probe(self._watch)
+        evidence.script = self._name
+        self.evidence, self.diagnosis = evidence, diagnose(evidence)
+        if self._folder is not None:
+            write_text(self._folder / ANSWER, json.dumps(self.diagnosis.as_json(), indent=2) + "\n")
+            write_page(self.diagnosis, evidence, self._folder / PAGE)
+
+    def closed(self) -> None:
+        """Takes every hook off, also after an error."""
+        if self._watch is not None:
+            self._watch.uninstall()
+            self._watch = None
