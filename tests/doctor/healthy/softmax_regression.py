@@ -1,0 +1,31 @@
+# Healthy, though it may look suspicious. One layer and no non-linearity, on purpose.
+import torch
+import torch.nn.functional as F
+from sklearn.datasets import load_digits
+from torch import nn
+
+torch.manual_seed(0)
+digits = load_digits()
+images = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16
+labels = torch.tensor(digits.target)
+order = torch.randperm(len(images))
+train, test = order[:1400], order[1400:]
+
+
+def accuracy(model):
+    model.eval()
+    with torch.no_grad():
+        right = (model(images[test]).argmax(1) == labels[test]).float().mean().item()
+    model.train()
+    return right
+
+
+net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+for epoch in range(20):
+    for batch in train[torch.randperm(len(train))].split(64):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(net(images[batch]), labels[batch])
+        loss.backward()
+        optimizer.step()
+    print(f"epoch {epoch} loss {loss.item():.3f} accuracy {accuracy(net):.3f}")
