@@ -40,6 +40,7 @@ craft: $(STAMP) ## every row of the craft's inventory with its tests; writes doc
 
 docs: craft ## the generated pages of docs/
 	$(BIN)/python tools/networks_page.py
+	$(BIN)/python tools/faults_page.py
 
 clean: ## remove caches and build products; .venv and runs stay
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -3,14 +3,17 @@
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_page_of_networks_is_up_to_date() -> None:
-    found = importlib.util.spec_from_file_location("networks_page", ROOT / "tools" / "networks_page.py")
+@pytest.mark.parametrize("name", ["networks", "faults"])
+def test_a_page_is_up_to_date(name: str) -> None:
+    found = importlib.util.spec_from_file_location(f"{name}_page", ROOT / "tools" / f"{name}_page.py")
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    written = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    written = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert written == module.page(), "run make docs"

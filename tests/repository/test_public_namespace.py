@@ -15,6 +15,7 @@ PUBLIC = {
     "cross_validate",
     "describe_data",
     "evaluate",
+    "inspect",
     "list_models",
     "predict",
     "resume_run",

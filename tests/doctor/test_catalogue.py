@@ -1,0 +1,47 @@
+"""Every fault of the catalogue has a check with a whole page, and causes name faults that exist."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from osler.doctor.causes import BRINGS
+from osler.doctor.explaining import all_pages, fault_named, fault_page
+from osler.doctor.fault import all_checks
+from osler.structures.errors import UnknownNameError
+
+CATALOGUE = Path(__file__).parents[2].parent / "shared" / "doctor" / "faults.json"
+
+
+def test_all_faults_of_the_catalogue_are_looked_for_under_their_category() -> None:
+    if not CATALOGUE.exists():
+        pytest.skip("../shared is not here: its catalogue of faults cannot be compared")
+    wanted = {fault["fault"]: fault["category"] for fault in json.loads(CATALOGUE.read_text())}
+    assert len(wanted) == 74
+    ours = {name: check.fault.category for name, check in all_checks().items()}
+    assert {name: ours.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", sorted(all_checks()))
+def test_a_page_tells_everything(name: str) -> None:
+    fault = fault_named(name)
+    for text in (fault.title, fault.symptom, fault.cause, fault.seen_by):
+        assert len(text) >= 12, name
+    assert fault.remedies
+    assert all(remedy.change.endswith(".") for remedy in fault.remedies)
+    assert fault.sources
+    page = fault_page(fault)
+    assert fault.cause in page
+    assert page in all_pages() or page.replace("# ", "### ", 1) in all_pages()
+
+
+def test_causes_bring_about_faults_that_exist() -> None:
+    names = set(all_checks())
+    assert set(BRINGS) <= names
+    assert {effect for effects in BRINGS.values() for effect in effects} <= names
+    assert not [cause for cause, effects in BRINGS.items() if cause in effects]
+
+
+def test_an_unknown_fault_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="dead-relu"):
+        fault_named("dead-rellu")
