@@ -146,12 +146,15 @@ def doctor(
     json_file: Annotated[Path | None, typer.Option("--json", help="write the diagnosis there")] = None,
     page: Annotated[Path | None, typer.Option("--html", help="write it there as a page, with heat maps")] = None,
     budget: Annotated[str | None, typer.Option(help="stop the script after so long: 60s, 5m, 1h")] = None,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="try the remedies in copies of the script, and write a diff of what helped")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only what the script prints")] = False,
 ) -> None:
     """What is wrong with a training: osler doctor train.py -- --epochs 3 (exit status 1: sick)."""
     from osler.cli import doctor as command
 
-    sys.exit(command.run(target, words or [], command.Wanted(json_file, page, budget, quiet)))
+    sys.exit(command.run(target, words or [], command.Wanted(json_file, page, budget, prove, quiet)))
 
 
 @app.command()

@@ -18,6 +18,7 @@ class Wanted:
     json_file: Path | None
     page: Path | None
     budget: str | None
+    prove: bool
     quiet: bool
 
 
@@ -28,7 +29,8 @@ def run(target: str, words: list[str], wanted: Wanted) -> int:
             raise RecipeError(f"There is no script {target}.")
         from osler.verbs.doctor import examine
 
-        examination = examine(target, words, budget=_seconds(wanted.budget))
+        say = (lambda text: None) if wanted.quiet else _say
+        examination = examine(target, words, budget=_seconds(wanted.budget), prove=wanted.prove, say=say)
     elif "=" in target:
         from osler.verbs.doctor import examine_recipe
 
@@ -53,6 +55,12 @@ def run(target: str, words: list[str], wanted: Wanted) -> int:
 
         print_diagnosis(diagnosis, Console(highlight=False))
     return int(diagnosis.sick)
+
+
+def _say(text: str) -> None:
+    import sys
+
+    print(f"trying  {text}", file=sys.stderr)
 
 
 def explain(fault: str) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.syntax import Syntax
 from rich.text import Text
 
-from osler.structures.finding import Diagnosis, Finding, Series, Where
+from osler.structures.finding import Diagnosis, Finding, Proof, Series, Where
 
 MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "bold yellow"), "note": ("·", "dim")}
 BARS = "▁▂▃▄▅▆▇█"
@@ -22,6 +23,10 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console, *, notes: bool = Tru
     shown = [f for f in diagnosis.findings if notes or f.counts]
     for finding in shown:
         print_finding(finding, console)
+    if diagnosis.patch:
+        console.print()
+        console.print(Text("What helped, as one diff (osler doctor never writes into your files):", style="bold"))
+        console.print(Syntax(diagnosis.patch, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
     console.print()
     console.print(_verdict(diagnosis))
 
@@ -42,10 +47,17 @@ def print_finding(finding: Finding, console: Console) -> None:
         console.print(Padding(sparkline(series), (0, 0, 0, 2)))
     for number, remedy in enumerate(finding.remedies[:3]):
         arrow = ("→ ", "bold green") if number == 0 else ("  or: ", "dim")
-        console.print(Padding(Text.assemble(arrow, remedy.change), (0, 0, 0, 2)))
+        console.print(Padding(Text.assemble(arrow, remedy.change, _proof(remedy.proof)), (0, 0, 0, 2)))
     if finding.consequences:
         names = ", ".join(dict.fromkeys(c.fault for c in finding.consequences))
         console.print(Padding(Text.assemble(("explains ", "dim"), names), (0, 0, 0, 2)))
+
+
+def _proof(proof: Proof | None) -> Text:
+    """What a remedy did when it was tried."""
+    if proof is None:
+        return Text("")
+    return Text(f"  {proof.metric} {proof.before:.4g} → {proof.after:.4g} in {proof.steps:,} updates", style="green")
 
 
 def sparkline(series: Series) -> Text:

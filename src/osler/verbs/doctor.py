@@ -1,6 +1,6 @@
 """`osler doctor`: what is wrong with a training, theirs or ours, with the evidence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,13 +49,23 @@ class Examination:
         return text.getvalue()
 
 
-def examine(script: str | Path, arguments: Sequence[str] = (), *, budget: float | None = None) -> Examination:
+def examine(
+    script: str | Path,
+    arguments: Sequence[str] = (),
+    *,
+    budget: float | None = None,
+    prove: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Examination:
     """Runs a training script, unmodified, in this process, and says what is wrong with it.
 
     Args:
         script: a Python file. It is not changed; what it prints is passed through.
         arguments: its command line.
         budget: seconds after which it is stopped; None: it runs to its end.
+        prove: try the remedies as well, in copies of the script's folder: each beside the program as it is, for at most
+            nine times its own time. The diagnosis then holds the proofs and one diff.
+        say: told what is tried.
 
     Raises:
         OSError: the file cannot be read.
@@ -63,6 +73,13 @@ def examine(script: str | Path, arguments: Sequence[str] = (), *, budget: float 
     from osler.doctor.examining import examine_script
 
     diagnosis, run = examine_script(script, arguments, budget=budget)
+    if prove and diagnosis.sick:
+        from osler.doctor.case import Case
+        from osler.doctor.mending.proving import prove as prove_remedies
+        from osler.doctor.script_reading import ScriptReading
+
+        case = Case(run.evidence, ScriptReading(run.evidence.source, run.evidence.script))
+        diagnosis = prove_remedies(diagnosis, case, Path(script), arguments, say=say)
     return Examination(diagnosis, run.evidence, run.exit_code)
 
 

@@ -37,22 +37,13 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
 
 
 def inner_of(edit: ScriptEdit, call: cst.Call) -> str:
-    """What a function is given: `x` of `F.softmax(x, 1)` and of `x.softmax(1)`."""
-    function = call.func
-    of_library = (
-        isinstance(function, cst.Attribute)
-        and isinstance(function.value, cst.Name)
-        and function.value.value in ("F", "torch", "nn")
-    )
-    if (
-        isinstance(function, cst.Attribute)
-        and not of_library
-        and edit.code(function.value) not in ("torch.nn.functional", "nn.functional")
-    ):
-        return edit.code(function.value)
-    if not call.args:
-        raise CannotEditError("The call has no argument.")
-    return edit.code(call.args[0].value)
+    """What a function is given: `x` of `F.softmax(x, 1)`, of `self.softmax(x)` and of `x.softmax(1)`."""
+    given = next((arg.value for arg in call.args if arg.keyword is None or arg.keyword.value == "input"), None)
+    if given is not None and not isinstance(given, (cst.Integer, cst.UnaryOperation)):
+        return edit.code(given)
+    if isinstance(call.func, cst.Attribute):
+        return edit.code(call.func.value)
+    raise CannotEditError("The call has no argument.")
 
 
 def remove_use(edit: ScriptEdit, line: int, layer: str) -> None:
