@@ -43,7 +43,9 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def train(model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor, updates: int) -> float:
+def train(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor, updates: int
+) -> float:
     """Seconds an update takes."""
     began = time.perf_counter()
     for _ in range(updates):

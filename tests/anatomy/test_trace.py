@@ -249,5 +249,24 @@ def test_other_inputs_than_a_picture() -> None:
         inspect_network(Reader(), (), inputs={"words": 3})
 
 
+def test_a_script_is_one_layer() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), torch.jit.script(nn.Sequential(nn.Conv2d(4, 5, 3), nn.ReLU())))
+    counted = inspect_network(model, (3, 8, 8))
+    assert rows(counted)[0] == ("0", "Conv2d")
+    assert counted.multiply_adds == 36 * 4 * 27 + 16 * 5 * 36
+    assert counted.layers[-1].sees.size == (5, 5)
+
+
+def test_a_network_of_another_precision_gets_a_picture_of_it() -> None:
+    halves = inspect_network(small().bfloat16(), (3, 8, 8))
+    assert halves.output_bytes * 2 == inspect_network(small(), (3, 8, 8)).output_bytes
+
+
+def test_a_network_that_does_nothing_is_an_empty_table() -> None:
+    counted = inspect_network(nn.Identity(), (3, 8, 8))
+    assert counted.layers == ()
+    assert "0 for one picture" in str(counted)
+
+
 def test_a_compiled_network_is_looked_into() -> None:
     assert rows(inspect_network(torch.compile(small()), (3, 8, 8))) == rows(inspect_network(small(), (3, 8, 8)))

@@ -15,12 +15,14 @@ PUBLIC = {
     "cross_validate",
     "describe_data",
     "evaluate",
+    "examine",
     "inspect",
     "list_models",
     "predict",
     "resume_run",
     "search",
     "train",
+    "watch",
 }
 
 

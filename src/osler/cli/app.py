@@ -39,6 +39,9 @@ def train(
     overfit: Annotated[
         int | None, typer.Option(metavar="N", help="can it learn N samples by heart? nothing kept")
     ] = None,
+    heal: Annotated[
+        bool, typer.Option("--heal", help="mend in the recipe what the doctor finds in short trials, then train")
+    ] = False,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="learning-rate range test; writes lr.png")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print nothing but errors")] = False,
 ) -> None:
@@ -47,7 +50,12 @@ def train(
 
     recipe, overrides = _recipe_and_words(words)
     training.run(
-        training.Request(recipe, overrides, out, resume, quiet), show=show, try_=try_, overfit=overfit, find_lr=find_lr
+        training.Request(recipe, overrides, out, resume, quiet),
+        show=show,
+        try_=try_,
+        overfit=overfit,
+        find_lr=find_lr,
+        heal=heal,
     )
 
 
@@ -106,7 +114,9 @@ def inspect(
     worked: Annotated[bool, typer.Option("--worked", help="with the formulas worked out")] = False,
     on: Annotated[
         list[str] | None,
-        typer.Option(metavar="DEVICE", help="estimate its latency: t4, jetson-orin-nano, coral, all", show_default=False),
+        typer.Option(
+            metavar="DEVICE", help="estimate its latency: t4, jetson-orin-nano, coral, all", show_default=False
+        ),
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write everything there; - for here")] = None,
     markdown: Annotated[Path | None, typer.Option(help="write the table there; - for here")] = None,

@@ -27,9 +27,9 @@ class Request:
     quiet: bool
 
 
-def run(request: Request, *, show: bool, try_: bool, overfit: int | None, find_lr: bool) -> None:
+def run(request: Request, *, show: bool, try_: bool, overfit: int | None, find_lr: bool, heal: bool) -> None:
     """Calls the one verb that was asked for."""
-    asked = {"--show": show, "--try": try_, "--overfit": overfit is not None, "--find-lr": find_lr}
+    asked = {"--show": show, "--try": try_, "--overfit": overfit is not None, "--find-lr": find_lr, "--heal": heal}
     _refuse_contradictions(request, [name for name, on in asked.items() if on])
     if show:
         show_recipe(request)
@@ -39,6 +39,8 @@ def run(request: Request, *, show: bool, try_: bool, overfit: int | None, find_l
         learn_by_heart(request, overfit)
     elif find_lr:
         range_test(request)
+    elif heal:
+        train_healed(request)
     else:
         train(request)
 
@@ -49,8 +51,16 @@ def _refuse_contradictions(request: Request, chosen: list[str]) -> None:
         raise RecipeError(
             f"{' and '.join([*chosen, *(['--resume'] if request.resume else [])])} exclude one another: give one."
         )
-    if request.out is not None and chosen and chosen != ["--find-lr"]:
+    if request.out is not None and chosen and chosen not in (["--find-lr"], ["--heal"]):
         raise RecipeError(f"{chosen[0]} keeps nothing, so that --out {request.out} has no meaning: leave it out.")
+
+
+def train_healed(request: Request) -> None:
+    """The training with a recipe that was mended first."""
+    from osler.verbs.healing import heal
+    from osler.verbs.preparing import Wishes
+
+    heal(Wishes(request.recipe, request.overrides), out=request.out, quiet=request.quiet)
 
 
 def train(request: Request) -> None:

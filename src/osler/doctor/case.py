@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from osler.doctor.data_lines import DataLines
+from osler.doctor.data_seen import DataSeen
 from osler.doctor.fault import NotSeen
+from osler.doctor.loss_graph import LossGraph
+from osler.doctor.printed import Printed
 from osler.doctor.script_reading import ScriptReading
 from osler.structures.finding import Series, Where
 from osler.vitals.evidence import Answers, Evidence, LayerSeen, LossSeen, ModelSeen, OptimizerSeen, Site
@@ -42,6 +46,11 @@ class Case:
         """The layers that ran in the first training pass, in the order in which they ran first."""
         return sorted((x for x in model.layers.values() if x.order is not None), key=lambda x: x.order or 0)
 
+    @cached_property
+    def loss_graphs(self) -> list[LossGraph]:
+        """The graph of the first loss of each line that called `backward`, read as a network."""
+        return [LossGraph(b.graph) for b in self.evidence.backwards if b.graph]
+
     # ---- losses
 
     @cached_property
@@ -62,7 +71,11 @@ class Case:
         lines = sorted(self.evidence.backwards, key=lambda b: -len(b.values))
         if not lines or not lines[0].values:
             raise NotSeen("no loss was seen")
-        return np.asarray(lines[0].values, dtype=np.float64).reshape(-1, 2)
+        curve = np.asarray(lines[0].values, dtype=np.float64).reshape(-1, 2)
+        scales = np.asarray(self.evidence.scaler, dtype=np.float64)
+        if len(scales) == len(curve):  # what a gradient scaler multiplied is divided again
+            curve[:, 1] /= np.concatenate([scales[:1], scales[:-1]])
+        return curve
 
     def loss_series(self, points: int = 60) -> tuple[Series, ...]:
         """The loss over updates, thinned to a small plot."""
@@ -120,6 +133,21 @@ class Case:
             raise NotSeen("no optimizer made a step")
         return found
 
+    # ---- data
+
+    @cached_property
+    def lines(self) -> DataLines:
+        """The lines of the script at which data are made."""
+        return DataLines(self.evidence, self.script)
+
+    @cached_property
+    def _data(self) -> dict[int, DataSeen]:
+        return {}
+
+    def data(self, model: ModelSeen) -> DataSeen:
+        """The samples that a network was trained and evaluated on."""
+        return self._data.setdefault(id(model), DataSeen(model))
+
     # ---- places
 
     def where(self, site: Site | None = None, layer: str | None = None) -> Where:
@@ -140,3 +168,8 @@ class Case:
     def probes(self) -> dict[str, Any]:
         """Results of the trials after the run, by name: see `probes.py`."""
         return self.evidence.probes
+
+    @cached_property
+    def printed(self) -> Printed:
+        """The figures that the script itself printed."""
+        return Printed(self.evidence.printed)

@@ -38,7 +38,10 @@ class DoctorObserver(Observer):
 
     def stopped(self, training: Training) -> None:
         """Diagnoses what was seen."""
-        if self._watch is None:
+        self._conclude()
+
+    def _conclude(self) -> None:
+        if self._watch is None or self.diagnosis is not None:
             return
         evidence = self._watch.finish()
         probe(self._watch)
@@ -49,7 +52,10 @@ class DoctorObserver(Observer):
             write_page(self.diagnosis, evidence, self._folder / PAGE)
 
     def closed(self) -> None:
-        """Takes every hook off, also after an error."""
+        """Takes every hook off, also after an error: then what was seen until it is told."""
         if self._watch is not None:
-            self._watch.uninstall()
-            self._watch = None
+            try:
+                self._conclude()
+            finally:
+                self._watch.uninstall()
+                self._watch = None

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from osler.doctor import probe_mixing, probe_mode_gap, probe_time_gradient
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 16
 SECONDS = 1.0  # for all trials of a network; the first call tells whether it can be done
-DATASET_ITEMS = 4
+DATASET_ITEMS = 12
 
 
 def probe(watch: "Watch") -> None:
@@ -67,6 +69,7 @@ class _Caller:
         self.size = tensors[0].shape[0] if tensors else 0
         self.samples = min(SAMPLES, self.size)
         self.args, self.kwargs = self.changed(args, kwargs, lambda t: t[: self.samples], of_batch=self.size)
+        self.real = all(t.is_floating_point() for t in tensors)  # sums of words or class numbers mean nothing
         self._spent = 0.0
 
     def changed(self, args: Any, kwargs: Any, change: Callable[["Tensor"], "Tensor"], of_batch: int) -> tuple[Any, Any]:
@@ -157,7 +160,7 @@ def _modes(call: _Caller) -> dict[str, Any] | None:
 
 def _linear(call: _Caller) -> float | None:
     """How far the network is from linear: |f(a+b) - f(a) - f(b) + f(0)| over the spread of f. Needs inputs of real numbers."""
-    if call.samples < 4:
+    if call.samples < 4 or not call.real:
         return None
     both = call(lambda t: t + t.roll(1, 0))
     rest = call() + call(lambda t: t.roll(1, 0)) - call(lambda t: t * 0)
@@ -166,28 +169,34 @@ def _linear(call: _Caller) -> float | None:
 
 TRIALS: dict[str, Callable[[_Caller], Any]] = {
     "batch mixing": _batch_mixing,
+    "mixing layers": probe_mixing.trial,
     "input ignored": _input_ignored,
     "modes": _modes,
     "linear": _linear,
+    "mode gap": probe_mode_gap.trial,
+    "time gradient": probe_time_gradient.trial,
 }
 
 
 def _dataset_twice(dataset: Any) -> dict[str, Any] | None:
-    """Whether the same item, asked for twice, is the same; and whether it is after another item was asked for."""
+    """Whether the same item, asked for twice, is the same; and how far it is from itself and from other items then."""
     if not hasattr(dataset, "__getitem__") or len(dataset) < DATASET_ITEMS:
         return None
+    items = [k * len(dataset) // DATASET_ITEMS for k in range(DATASET_ITEMS)]
     began = time.perf_counter()
-    first = [_array(dataset[k]) for k in range(DATASET_ITEMS)]
+    first = [_array(dataset[k]) for k in items]
     if time.perf_counter() - began > SECONDS:
         return None
-    second = [_array(dataset[k]) for k in range(DATASET_ITEMS)]
+    second = [_array(dataset[k]) for k in items]
     pairs = [
         (a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None and a.shape == b.shape
     ]
     if not pairs:
         return None
     differs = [not np.array_equal(a, b, equal_nan=True) for a, b in pairs]
-    return {"differs": float(np.mean(differs))}
+    own = [float(np.abs(a - b).mean()) for a, b in pairs]
+    others = [float(np.abs(a - b).mean()) for a, _ in pairs for _, b in pairs if a.shape == b.shape]
+    return {"differs": float(np.mean(differs)), "own": float(np.mean(own)), "others": float(np.mean(others))}
 
 
 def _array(item: Any) -> np.ndarray | None:

@@ -72,7 +72,7 @@ def _step(x: Values) -> Values:
 
 
 def _leaky(slope: float) -> tuple[Callable[[Values], Values], Callable[[Values], Values]]:
-    return lambda x: torch.where(x > 0, x, slope * x), lambda x: torch.where(x > 0, 1.0, slope).to(x.dtype)
+    return lambda x: torch.where(x > 0, x, slope * x), lambda x: torch.where(x > 0, torch.ones_like(x), slope)
 
 
 def _elu(x: Values) -> Values:
@@ -153,7 +153,7 @@ _file(
     "hard_sigmoid",
     nn.Hardsigmoid,
     _hard_sigmoid,
-    lambda x: torch.where((x > -3) & (x < 3), PIECE, 0.0).to(x.dtype),
+    lambda x: ((x > -3) & (x < 3)).to(x.dtype) * PIECE,
     "min(max(0, z / 6 + 1/2), 1)",
     (0, 1),
     (True, True),

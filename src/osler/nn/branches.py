@@ -36,7 +36,7 @@ class Branches(nn.Module):
             RecipeError: the branches' outputs have different sizes and are not to be padded.
         """
         outputs = [branch(x) for branch in self.branches]
-        sizes = [tuple(y.shape[2:]) for y in outputs]
+        sizes = [tuple(int(n) for n in y.shape[2:]) for y in outputs]  # plain numbers, also when traced
         if len(set(sizes)) > 1:
             if not self.pad:
                 raise RecipeError(f"Branches gave maps of different sizes: {', '.join(f'{h}x{w}' for h, w in sizes)}.")

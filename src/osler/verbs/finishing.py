@@ -131,8 +131,8 @@ def _content(
 
 
 def _complaints(store: Store) -> list[str]:
-    """What the checklist found before the first update."""
-    return [text for _, kind, text in store.events() if kind == "checklist"]
+    """What the checklist found before the first update, and what was healed before it."""
+    return [text for _, kind, text in store.events() if kind in ("checklist", "healed")]
 
 
 def _speed(history: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from torch import nn
 from osler.anatomy.inspecting import inspect_network
 from osler.anatomy.layer import Anatomy
 from osler.anatomy.stand_in import unwrapped
-from osler.models.registry import create_model
+from osler.models.registry import create_model, list_models
 from osler.structures.errors import OslerError, RecipeError
 from osler.structures.person_code import is_file_spec
 from osler.verbs.loading import load_trained
@@ -76,6 +76,8 @@ def inspect(
 def _is_run(model: str | Path) -> bool:
     """Whether what was given is a run's folder or a weights file, and no name."""
     path = Path(model)
+    if str(model) in list_models():
+        return False
     return not is_file_spec(str(model)) and (path.is_dir() or path.suffix == ".safetensors" or len(path.parts) > 1)
 
 

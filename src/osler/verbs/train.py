@@ -66,10 +66,26 @@ def train(
     Raises:
         OslerError: something a person can put right; the message says what and how.
     """
-    began = time.perf_counter()
     prepared = prepare(Wishes(recipe, overrides, values, data, model, loss, task))
+    return train_prepared(prepared, out=out, observers=observers, quiet=quiet)
+
+
+def train_prepared(
+    prepared: Prepared,
+    *,
+    out: str | Path | None = None,
+    observers: Sequence[Observer] = (),
+    quiet: bool = False,
+    notes: Sequence[str] = (),
+) -> Run:
+    """Trains what is prepared, to its report; `notes` are told there among the others."""
+    began = time.perf_counter()
     training = prepared.training
     folder = new_folder(prepared, out)
+    if training.engine.leads:
+        with closing(folder.store()) as store:
+            for note in notes:
+                store.add_event("healed", note)
     console = console_for(quiet or not training.engine.leads)
     announce(console, prepared)
     steady = deterministic(training.recipe.recipe.train.deterministic)

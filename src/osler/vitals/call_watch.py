@@ -26,6 +26,14 @@ CALLS_KEPT = 40  # of each moment, besides those at sampled steps
 CALLS_MOST = 400
 SAMPLES_KEPT = {"train": 4_096, "evaluate": 2_048}
 OUTPUTS_KEPT = 64
+KEYS_KEPT = 16_384  # training samples that are known again
+KEYS_COMPARED = 16  # of an evaluation batch that is not kept
+KNOWN = 0.5  # share of a batch's samples that were trained on, from which it counts as training data
+LAST_CALLS = 24
+BATCHES_KEPT = 500
+PASSES_OPEN = 6
+LOGIT_LOSSES = {"binary_cross_entropy_with_logits", "multilabel_soft_margin_loss", "soft_margin_loss"}
+SHARE_LOSSES = {"binary_cross_entropy", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 MODED = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 
 
@@ -58,6 +66,11 @@ class Entry:
     call: Call | None
     picks: np.ndarray | None
     outputs: np.ndarray | None
+    few: np.ndarray | None = None  # of a call that is not kept: what tells whether samples are known
+    shape: tuple[int, ...] = ()
+    last: Tensor | None = (
+        None  # a small output, held while the call is among the last so that its memory is not used anew
+    )
     label: np.ndarray | None = None
     moment: Moment | None = None
     answers: Answers | None = None
@@ -82,7 +95,9 @@ class CallWatch:
         self.recent: deque[Entry] = deque(maxlen=12)
         self.kept: dict[int, tuple[weakref.ref[nn.Module], Any, dict[str, Any]]] = {}  # by id of the record
         self._places: dict[tuple[int, int], Tensor] = {}
-        self._keys: dict[int, set[bytes]] = {}
+        self._keys: dict[int, set[int]] = {}
+        self._all_known: set[int] = set()  # records whose training batches bring nothing new
+        self._last: dict[int, deque[Entry]] = {}
         self.last_batch: tuple[Any, list[Tensor]] | None = None  # a loader's record, and what it gave last
         self._batch = 0
 
@@ -98,6 +113,7 @@ class CallWatch:
             if not model.outputs_of and out is not None:
                 model.outputs_of = producers(out)
             self._open.append(entry)
+            self._last.setdefault(id(model), deque(maxlen=LAST_CALLS)).append(entry)
             learnt = self._state.guarded(lambda gradient: self._resolve(entry, "train"))
             for tensor in made:
                 if tensor.requires_grad:
@@ -129,6 +145,17 @@ class CallWatch:
                 entry.answers.losses.append(value)
                 return
 
+    def finish(self) -> None:
+        """Judges the answers of the last training calls."""
+        self.step_made()
+        for last in self._last.values():
+            model, taught = last[0].model, [e for e in last if e.moment == "train" and e.label is not None]
+            model.last_training = Answers(taught[0].step) if taught else None
+            for entry in taught:
+                if model.last_training is not None and entry.last is not None and entry.label is not None:
+                    model.last_training.samples += entry.size
+                    judge(model.last_training, as_array(entry.last), entry.label, self._edge())
+
     # ---- inside
 
     def _entry(
@@ -149,10 +176,23 @@ class CallWatch:
             model.call_counts["kept:" + moment] += size
             if out is not None and out.ndim and out.shape[0] == size and out.numel() <= size * OUTPUTS_KEPT:
                 outputs = as_array(out)
+        few = None
+        if first is not None and size and not room:
+            few = self._few(model, first, learns)
         self._batch += 1
         kept = out.detach() if out is not None and not learns else None
-        pointer = out.data_ptr() if out is not None and out.numel() else 0
-        return Entry(model, module.training, state.step, self._batch, size, pointer, kept, call, picks, outputs)
+        last = out.detach() if out is not None and out.numel() <= size * OUTPUTS_KEPT else None
+        pointer, shape = (out.data_ptr(), tuple(out.shape)) if out is not None and out.numel() else (0, ())
+        return Entry(
+            model, module.training, state.step, self._batch, size, pointer, kept, call, picks, outputs, few, shape, last
+        )
+
+    def _few(self, model: ModelSeen, first: Tensor, learns: bool) -> np.ndarray | None:
+        """What tells whether samples are known: of training batches while they bring something new, of others a few."""
+        if not learns:
+            return self._picks(first[:KEYS_COMPARED])
+        known = len(self._keys.get(id(model), ()))
+        return None if id(model) in self._all_known or known >= KEYS_KEPT else self._picks(first)
 
     def _describe(self, module: nn.Module, given: list[Tensor], out: Tensor | None, moment: Moment) -> Call:
         first = given[0] if given else None
@@ -201,23 +241,35 @@ class CallWatch:
             store.steps.append(entry.step)
             store.batches.append(entry.batch)
         keys = self._keys.setdefault(id(model), set())
-        if moment == "train":
-            if entry.picks is not None:
-                keys.update(row.tobytes() for row in entry.picks)
-        else:
-            self._answered(entry, keys)
+        rows = entry.picks if entry.picks is not None else entry.few
+        if moment == "evaluate":
+            self._answered(entry, keys, rows)
+        elif rows is not None and id(model) not in self._all_known:
+            before = len(keys)
+            keys.update(hash(row.tobytes()) for row in rows)
+            if len(keys) == before and entry.few is not None:
+                self._all_known.add(id(model))
+        entry.few = None
 
-    def _answered(self, entry: Entry, keys: set[bytes]) -> None:
-        answers = entry.model.answers
-        if not answers or answers[-1].step != entry.step:
-            answers.append(Answers(entry.step))
-        entry.answers = answers[-1]
-        entry.answers.samples += entry.size
-        if entry.picks is not None and keys:
-            entry.answers.compared += len(entry.picks)
-            entry.answers.known += sum(row.tobytes() in keys for row in entry.picks)
+    def _answered(self, entry: Entry, keys: set[int], rows: np.ndarray | None) -> None:
+        compared = len(rows) if rows is not None and keys else 0
+        known = sum(hash(row.tobytes()) in keys for row in rows) if rows is not None and keys else 0
+        entry.answers = answers = self._pass(entry, known > KNOWN * compared)
+        answers.samples += entry.size
+        answers.in_training_mode += entry.size * entry.training
+        answers.compared += compared
+        answers.known += known
         if entry.label is not None:
             self._judge(entry)
+
+    def _pass(self, entry: Entry, known: bool) -> Answers:
+        """The pass to which an evaluation call belongs: of this step and line, over training data or others."""
+        answers, site = entry.model.answers, entry.call.site if entry.call is not None else persons_site()
+        for one in answers[-PASSES_OPEN:]:
+            if one.step == entry.step and one.site == site and (one.known > KNOWN * one.compared) is known:
+                return one
+        answers.append(Answers(entry.step, site=site))
+        return answers[-1]
 
     def _label_from_loader(self, entry: Entry, given: list[Tensor]) -> None:
         if self.last_batch is None or not given:
@@ -245,8 +297,18 @@ class CallWatch:
     def _judge(self, entry: Entry) -> None:
         if entry.answers is not None and entry.output is not None and entry.label is not None and not entry.judged:
             entry.judged = True
-            judge(entry.answers, as_array(entry.output), entry.label)
+            answers, right, judged = entry.answers, entry.answers.right, entry.answers.judged
+            judge(answers, as_array(entry.output), entry.label, self._edge())
+            if answers.judged > judged and len(answers.batches) < BATCHES_KEPT:
+                answers.batches.append((answers.right - right, answers.judged - judged))
             entry.output = None
+
+    def _edge(self) -> float | None:
+        """From where on a single score says one, by the losses that were called; None where they do not tell."""
+        called = {loss.function for loss in self._state.evidence.losses}
+        if called & LOGIT_LOSSES:
+            return 0.0
+        return 0.5 if called & SHARE_LOSSES else None
 
     def _keep_for_probes(
         self, model: ModelSeen, module: nn.Module, args: Any, kwargs: Any, given: list[Tensor]

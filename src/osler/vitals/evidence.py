@@ -49,15 +49,16 @@ class ParameterSeen:
     requires_grad: bool
     start: Summary
     start_values: np.ndarray  # up to 64 values, evenly spread
-    start_row_spread: (
-        float  # largest spread between the rows (units) of a matrix; 0: all units start equal; NaN: no rows
-    )
+    start_row_spread: float  # largest spread between the rows of a matrix; 0: all units start equal; NaN: no rows
     end: Summary | None = None
     end_values: np.ndarray | None = None
+    end_row_spread: float = float("nan")
     optimizers: list[int] = field(default_factory=list)  # that hold it, by number
     gradients_seen: int = 0  # sampled steps at which it had a gradient
     nonzero_gradients: int = 0  # ... that was not zero everywhere
     steps_seen: int = 0  # sampled steps of an optimizer that holds it, or of any if none does
+    gradient_at_end: bool = False  # whether a gradient was left on it at the end
+    exchanged: bool = False  # whether another took its place after the first call, as where a new head is put in
 
     @property
     def moved(self) -> bool:
@@ -80,6 +81,7 @@ class LayerSeen:
     input_shape: tuple[int, ...] | None = None
     output_shape: tuple[int, ...] | None = None
     calls: int = 0  # at sampled training steps
+    calls_without_gradient: int = 0  # ... under `no_grad`, within a training call of the network
     samples: list["LayerSample"] = field(default_factory=list)
     units: int = 0  # channels, or the last axis of a matrix
     silent_units: np.ndarray | None = None  # bool per unit: put out 0 in all that was sampled
@@ -135,7 +137,7 @@ class Samples:
 
 @dataclass(slots=True)
 class Answers:
-    """One pass over evaluation data between two updates, as far as its parts were seen."""
+    """A pass over evaluation data between two updates, by the line that calls; samples trained on make one of their own."""
 
     step: int
     samples: int = 0
@@ -148,6 +150,10 @@ class Answers:
     known: int = 0  # samples that were trained on, value for value, among those compared
     compared: int = 0
     errors: list[float] = field(default_factory=list)  # mean absolute error of each batch of a regression
+    spreads: list[tuple[float, float]] = field(default_factory=list)  # of outputs and targets in each of those batches
+    in_training_mode: int = 0  # samples answered with the network in training mode
+    batches: list[tuple[int, int]] = field(default_factory=list)  # of each batch: right answers, answers judged
+    site: Site | None = None  # of its first call
 
     @property
     def loss(self) -> float:
@@ -175,6 +181,10 @@ class ModelSeen:
     train: Samples = field(default_factory=Samples)
     evaluate: Samples = field(default_factory=Samples)
     answers: list[Answers] = field(default_factory=list)
+    last_training: Answers | None = None  # answers in the last 24 training calls, before their updates
+    applied: Counter[tuple[str, Site]] = field(
+        default_factory=Counter
+    )  # to its outputs, outside: see `metric_watch.py`
     stray: dict[str, Site | None] = field(default_factory=dict)  # modules with parameters called inside, held nowhere
     fresh_parameters: Counter[Site] = field(default_factory=Counter)  # parameters made inside of its forward passes
     loaded: bool = False  # whether weights were loaded into it
@@ -327,6 +337,21 @@ class Broadcast:
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
     learns: bool  # whether a gradient runs through it
     site: Site | None
+    sides: tuple[bool, bool] = (True, False)  # through which of the two a gradient runs
+    same: bool = False  # whether both are views of one tensor, as where all pairs of it are meant
+
+
+@dataclass(slots=True)
+class Edge:
+    """An operation with an edge, such as a square root or a division, at a line; in the updates looked at closely."""
+
+    operation: str
+    site: Site
+    calls: int = 0
+    values: int = 0
+    at_edge: int = 0  # values whose result or slope is infinite there, of finite operands
+    made_bad: int = 0  # calls that made NaN or infinity of finite operands
+    first_bad: int | None = None  # the update
 
 
 @dataclass(slots=True)
@@ -360,6 +385,7 @@ class Evidence:
     printed: list[str] = field(default_factory=list)  # lines of the program's output, the first and last 2,000
     warnings: list[tuple[str, Site | None]] = field(default_factory=list)
     broadcasts: list["Broadcast"] = field(default_factory=list)
+    edges: list["Edge"] = field(default_factory=list)
     conversions: Counter[tuple[str, Site]] = field(default_factory=Counter)  # detach, item, numpy ... of graph tensors
     scaler: list[float] = field(default_factory=list)  # scales of a GradScaler over time
     autocast: Counter[str] = field(default_factory=Counter)  # dtypes of outputs under autocast

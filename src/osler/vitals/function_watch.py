@@ -29,6 +29,7 @@ LOSSES = (
 AS_FUNCTIONS = (
     "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "hardtanh", "hardswish",
     "hardsigmoid", "sigmoid", "tanh", "softmax", "log_softmax", "logsigmoid", "dropout", "glu", "threshold",
+    "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
 )  # fmt: skip
 OF_TORCH = ("relu", "sigmoid", "tanh", "softmax", "log_softmax", "selu", "celu", "dropout")
 OF_TENSORS = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
@@ -62,6 +63,8 @@ class FunctionWatch:
             patches.replace(owner, name, functools.partial(self._wrap, "eq", self._compared))
         for name in ("__sub__", "__rsub__", "sub"):
             patches.replace(Tensor, name, functools.partial(self._wrap, "sub", self._subtracted))
+        for name in ("__mul__", "__rmul__", "mul"):
+            patches.replace(Tensor, name, functools.partial(self._wrap, "mul", self._multiplied))
         for name in ("tensor", "from_numpy", "as_tensor"):
             patches.replace(torch, name, functools.partial(self._wrap, name, self._made))
 
@@ -70,7 +73,7 @@ class FunctionWatch:
 
         @functools.wraps(original)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            if self._inside or self._state.silent:
+            if torch.compiler.is_compiling() or self._inside or self._state.silent:
                 return original(*args, **kwargs)
             self._inside = True
             try:
@@ -103,7 +106,7 @@ class FunctionWatch:
         given = next((a for a in args if isinstance(a, Tensor)), None)
         layer = function_layer(self._modules.models[running[0]], name, site)
         layer.training = running[-1].training
-        if name == "dropout":
+        if "dropout" in name:
             layer.options = {
                 "p": kwargs.get("p", args[1] if len(args) > 1 else 0.5),
                 "training": kwargs.get("training", True),
@@ -177,22 +180,31 @@ class FunctionWatch:
         entry = self._calls.recent[-1] if self._calls.recent else None
         if entry is None or entry.label is not None or (entry.outputs is None and entry.output is None):
             return
-        if a.ndim != 1 or a.shape != b.shape or a.shape[0] != entry.size:
+        if a.shape != b.shape or a.numel() != entry.size:
             return
         output = entry.output if entry.output is not None else torch.from_numpy(entry.outputs)
-        said = output.argmax(1) if output.ndim == 2 and output.shape[1] > 1 else None
-        for answer, label in ((a, b), (b, a)):
-            if (
-                said is not None
-                and not answer.is_floating_point()
-                and torch.equal(answer.detach().to(said.device), said)
-            ):
-                self._calls.labelled(entry.size, label)
-                return
+        for said in _answers_of(output.detach()):
+            for answer, label in ((a, b), (b, a)):
+                if torch.equal(answer.detach().reshape(-1).to(said.device, said.dtype), said):
+                    self._calls.labelled(entry.size, label)
+                    return
 
     def _subtracted(self, name: str, value: Any, args: Any, kwargs: Any) -> None:
-        if self._state.dense and len(args) > 1 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
+        if len(args) < 2 or not (isinstance(args[0], Tensor) and isinstance(args[1], Tensor)):
+            return
+        if self._state.dense or not torch.is_grad_enabled():
             self._note_broadcast("sub", value, args)
+        a, b = args[0], args[1]
+        if (
+            a.shape == b.shape and a.ndim and a.requires_grad is not b.requires_grad
+        ):  # `output - target` of a loss of one's own
+            output, target = (a, b) if a.requires_grad else (b, a)
+            self._calls.labelled(a.shape[0], target, output)
+
+    def _multiplied(self, name: str, value: Any, args: Any, kwargs: Any) -> None:
+        if self._state.dense and len(args) > 1 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
+            if sorted((args[0].ndim, args[1].ndim)) == [1, 2] and not self._state.running:
+                self._note_broadcast("mul", value, args)
 
     def _note_broadcast(self, name: str, value: Any, args: Any) -> None:
         a, b = args[0], args[1]
@@ -203,11 +215,20 @@ class FunctionWatch:
             and value.numel() > max(a.numel(), b.numel())
             and len(broadcasts) < 200
         ):
-            broadcasts.append(Broadcast(name, (tuple(a.shape), tuple(b.shape)), value.requires_grad, persons_site()))
+            same = a.numel() == b.numel() and bool(torch.equal(a.detach().flatten(), b.detach().flatten()))
+            shapes, sides = (tuple(a.shape), tuple(b.shape)), (a.requires_grad, b.requires_grad)
+            broadcasts.append(Broadcast(name, shapes, value.requires_grad, persons_site(), sides, same))
 
     def _made(self, name: str, value: Any, args: Any, kwargs: Any) -> None:
         if isinstance(value, Tensor) and value.numel() > 64 and (site := persons_site()) is not None:
             self._state.evidence.conversions["make", site] += 1
+
+
+def _answers_of(output: Tensor) -> list[Tensor]:
+    """What a program may make of a network's output: the class of the highest score, or of one score what lies above an edge."""
+    if output.ndim == 2 and output.shape[1] > 1:
+        return [output.argmax(1)]
+    return [(output.reshape(-1) > edge).long() for edge in (0.0, 0.5)] if output.numel() == output.shape[0] else []
 
 
 def _loss_options(args: Any, kwargs: Any) -> dict[str, Any]:

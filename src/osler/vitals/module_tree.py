@@ -108,6 +108,14 @@ def describe_parameter(parameter: Tensor, layer: str) -> ParameterSeen:
     )
 
 
+def exchanged(parameter: Tensor, layer: str) -> ParameterSeen:
+    """A parameter that was put in the place of another after the network's first call."""
+    seen = describe_parameter(parameter, layer)
+    seen.exchanged, seen.gradient_at_end = True, parameter.grad is not None
+    seen.end, seen.end_values = seen.start, seen.start_values
+    return seen
+
+
 def _row_spread(parameter: Tensor) -> float:
     if parameter.ndim < 2 or parameter.shape[0] < 2 or parameter.numel() == 0:
         return math.nan
@@ -132,8 +140,11 @@ def finish(model: ModelSeen, module: nn.Module, prefix: str) -> None:
     with torch.no_grad():
         for path, parameter in parameters(module):
             seen = model.parameters.get(start + path)
+            if seen is not None:
+                seen.gradient_at_end = parameter.grad is not None
             if seen is not None and tuple(parameter.shape) == seen.shape:
                 seen.end, seen.end_values = summarise(parameter), as_array(evenly(parameter.detach(), START_VALUES))
+                seen.end_row_spread = _row_spread(parameter)
                 seen.requires_grad = parameter.requires_grad
         for path, layer in module.named_modules():
             record = model.layers.get((start + path) if path else prefix)

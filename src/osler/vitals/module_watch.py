@@ -6,6 +6,7 @@ person's modules, so that copies and saved files of them are theirs alone.
 
 import math
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class ModuleWatch:
             nn.Module
         ] = []  # the first networks are kept, or those made in a function would be gone at the end
         self._order = 0
+        self._records = False  # whether the network that runs was called with gradients
         self._handles: list[Any] = []
 
     def install(self, patches: Patches) -> None:
@@ -87,12 +89,22 @@ class ModuleWatch:
                 self._held.append(module)
         return self.models[module]
 
+    def named(self, module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters of a known network as they are now, by the names of its record."""
+        prefix = self._prefixes[module]
+        start = f"{prefix}." if prefix else ""
+        return ((start + name, parameter) for name, parameter in parameters(module))
+
     def was_exchanged(self, module: nn.Module, name: str, parameter: Tensor) -> bool:
-        """Whether another parameter than at the first call stands under that name; it is said once."""
+        """Whether another parameter than at the first call stands under that name, or a new one; it is said once.
+
+        The same parameter under a new name, as after pruning, is none of these.
+        """
         first = self._first[module]
         before = first.get(name)
+        known = before() is parameter if before is not None else any(p() is parameter for p in first.values())
         first[name] = weakref.ref(parameter)
-        return before is not None and before() is not parameter
+        return not known
 
     def running_names(self) -> list[str]:
         """The layers whose forward is running, outermost first: after an error, where it came up."""
@@ -120,8 +132,11 @@ class ModuleWatch:
             return
         running = self._state.running
         if not running and any(True for _ in module.parameters()):
+            for look in self._state.at_forward:
+                look()
             self.model_of(module)
             self._order = 0
+            self._records = torch.is_grad_enabled()
         if running or module in self.models:
             running.append(module)
 
@@ -135,6 +150,8 @@ class ModuleWatch:
         model = self.models[root]
         if self._state.dense and torch.is_grad_enabled():
             self._look(root, model, module, args, output)
+        elif self._state.dense and self._records and (name := self._inside[root].get(id(module))) is not None:
+            model.layers[name].calls_without_gradient += 1
         if not running:
             self._calls.called(model, module, args, kwargs, output)
 
@@ -226,12 +243,18 @@ def _holder(root: nn.Module, module: nn.Module) -> str | None:
     """The attribute, in the network, of the list or dict that holds a module."""
     for path, part in root.named_modules():
         for name, value in vars(part).items():
-            held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple, set)) else ()
-            if name != "_modules" and any(
-                isinstance(each, nn.Module) and any(inner is module for inner in each.modules()) for each in held
-            ):
+            if name != "_modules" and any(inner is module for each in _modules_in(value) for inner in each.modules()):
                 return f"{path}.{name}" if path else name
     return None
+
+
+def _modules_in(value: Any, depth: int = 3) -> Iterator[nn.Module]:
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple, set)) else ()
+    for each in held:
+        if isinstance(each, nn.Module):
+            yield each
+        elif depth:
+            yield from _modules_in(each, depth - 1)
 
 
 def record_output(state: State, layer: LayerSeen, output: Tensor, given: Tensor | None) -> None:

@@ -23,7 +23,8 @@ from osler.vitals.evidence import (
     Site,
     StepSample,
 )
-from osler.vitals.module_tree import parameters
+from osler.vitals.hand_watch import HandWatch
+from osler.vitals.module_tree import exchanged
 from osler.vitals.module_watch import ModuleWatch
 from osler.vitals.producers import LOSS, graph, notes
 from osler.vitals.sites import persons_site
@@ -61,6 +62,7 @@ class OptimizerWatch:
         self._own_losses: dict[Site | None, LossSeen] = {}
         self._handles: list[Any] = []
         self._inside_backward = False
+        self._by_hand = HandWatch(state, modules, calls)
 
     def install(self, patches: Patches) -> None:
         """From now on backward passes and steps are seen."""
@@ -74,9 +76,9 @@ class OptimizerWatch:
         for name in ("clip_grad_norm_", "clip_grad_value_"):
             patches.replace(nn.utils, name, functools.partial(self._wrap_clip, name))
             patches.replace(nn.utils.clip_grad, name, functools.partial(self._wrap_clip, name))
-        patches.replace(
-            lr_scheduler.LRScheduler, "__init__", functools.partial(_after_init, guarded(self._schedule_made))
-        )
+        made = functools.partial(_after_init, guarded(self._schedule_made))
+        for name in ("LRScheduler", "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler"):
+            patches.replace(getattr(lr_scheduler, name), "__init__", made)
         for kind in {k for k in vars(lr_scheduler).values() if isinstance(k, type) and "step" in vars(k)}:
             patches.replace(kind, "step", functools.partial(_after, guarded(self._scheduled)))
         patches.replace(torch.amp.GradScaler, "update", functools.partial(_after, guarded(self._scaled)))
@@ -94,13 +96,17 @@ class OptimizerWatch:
     def finish(self) -> None:
         """Reads what is still on the device, and says which optimizer holds which parameter."""
         self._read_losses()
-        for number, known in enumerate(self._known.values()):
-            self._number(known, number)
+        for optimizer, known in self._known.items():
+            self._number(optimizer, known)
+
+    def know(self, optimizer: Optimizer) -> None:
+        """An optimizer that was made before the watch began."""
+        self._know(optimizer)
 
     # ---- backward
 
     def _wrap_backward(self, original: Any) -> Any:
-        before = self._state.guarded(self._before_backward)
+        before, after = self._state.guarded(self._before_backward), self._state.guarded(self._by_hand.backward_ended)
 
         @functools.wraps(original)
         def backward(*args: Any, **kwargs: Any) -> Any:
@@ -112,6 +118,7 @@ class OptimizerWatch:
                 return original(*args, **kwargs)
             finally:
                 self._inside_backward = False
+                after()
 
         return backward
 
@@ -120,6 +127,7 @@ class OptimizerWatch:
             value = value[0]
         if not isinstance(value, Tensor):
             return
+        self._by_hand.backward_begins(value)
         state, site = self._state, persons_site()
         seen = self._backwards.get(site)
         if seen is None:
@@ -162,12 +170,13 @@ class OptimizerWatch:
             self._state.schedule.saw_loss(step + 1, value)
         self._unread.clear()
 
-    def _gradient_asked(self, *args: Any) -> None:
+    def _gradient_asked(self, *args: Any, **kwargs: Any) -> None:
         self._state.event(events.GRADIENT)
 
     # ---- steps
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._by_hand.stop()
         known = self._know(optimizer)
         seen, state = known.seen, self._state
         self._note_clearing()
@@ -214,7 +223,8 @@ class OptimizerWatch:
             weights = _norms([a.float() for a in after])
             gradients = [p.grad.to_dense() if p.grad is not None and p.grad.is_sparse else p.grad for p in held]
             present = [(k, g) for k, g in enumerate(gradients) if g is not None]
-            norms = dict(zip((labels[k] for k, _ in present), _norms([g.float() for _, g in present]), strict=True))
+            sizes = _norms([g.float() for _, g in present])
+            norms = dict(zip((labels[k] for k, _ in present), sizes, strict=True))
         scale = [math.sqrt(max(1.0, p.numel() / max(1, a.numel()))) for p, a in zip(held, after, strict=True)]
         sample = StepSample(
             self._state.step + 1,
@@ -224,16 +234,23 @@ class OptimizerWatch:
             {n: m * s for n, m, s in zip(labels, moved, scale, strict=True)},
         )
         known.seen.samples.append(sample)
-        self._note_parameters(sample, labels)
+        if len(known.seen.samples) == 1 or len(held) != len(known.numbered):
+            self._number(
+                optimizer, known
+            )  # networks may be known by now that were not when the optimizer was met first
+        self._note_parameters(held, [held[k] for k, _ in present], sizes)
 
-    def _note_parameters(self, sample: StepSample, labels: list[str]) -> None:
-        held = set(labels)
-        for model in self._state.evidence.models:
-            for name, parameter in model.parameters.items():
-                if name in held:
-                    parameter.steps_seen += 1
-                    parameter.gradients_seen += name in sample.gradients
-                    parameter.nonzero_gradients += sample.gradients.get(name, 0.0) != 0
+    def _note_parameters(self, held: list[Tensor], present: list[Tensor], norms: list[float]) -> None:
+        """Counts, for each parameter, the looked-at steps with a gradient; by the tensor: two networks may use one name."""
+        holds = {id(p) for p in held}
+        sizes = dict(zip(map(id, present), norms, strict=True))
+        for module, model in self._modules.models.items():
+            for name, parameter in self._modules.named(module):
+                seen = model.parameters.get(name)
+                if seen is not None and id(parameter) in holds:
+                    seen.steps_seen += 1
+                    seen.gradients_seen += id(parameter) in sizes
+                    seen.nonzero_gradients += sizes.get(id(parameter), 0.0) != 0
 
     # ---- what is around steps
 
@@ -247,27 +264,31 @@ class OptimizerWatch:
             options = [{k: v for k, v in g.items() if k != "params" and _plain(v)} for g in optimizer.param_groups]
             seen = OptimizerSeen(type(optimizer).__name__, self._made_at.get(optimizer), options)
             known = self._known[optimizer] = _Optimizer(seen)
-            number = len(self._state.evidence.optimizers)
             self._state.evidence.optimizers.append(seen)
-            known.numbered = {id(p): f"parameter {k}" for k, p in enumerate(_held(optimizer))}
-            self._number(known, number)
+            self._number(optimizer, known)
         return known
 
-    def _number(self, known: _Optimizer, number: int) -> None:
+    def _number(self, optimizer: Optimizer, known: _Optimizer) -> None:
         """Names the optimizer's parameters as far as their networks are known by now."""
+        every = self._state.evidence.optimizers
+        number = next(k for k, seen in enumerate(every) if seen is known.seen)
+        for parameter in _held(optimizer):
+            known.numbered.setdefault(id(parameter), f"parameter {len(known.numbered)}")
         names = self._names()
         known.seen.parameters = [names[key] for key in known.numbered if key in names]
         known.seen.strangers = sum(key not in names for key in known.numbered)
         for module, model in self._modules.models.items():
-            for full, parameter in zip(model.parameters, (p for _, p in parameters(module)), strict=False):
-                held = model.parameters[full].optimizers
-                if id(parameter) in known.numbered and number not in held:
-                    held.append(number)
+            for full, parameter in self._modules.named(module):
+                if self._modules.was_exchanged(module, full, parameter):
+                    model.parameters[full] = exchanged(parameter, full.rpartition(".")[0])
+                record = model.parameters.get(full)  # none of one that was there before under another name
+                if record is not None and id(parameter) in known.numbered and number not in record.optimizers:
+                    record.optimizers.append(number)
 
     def _names(self) -> dict[int, str]:
         found: dict[int, str] = {}
-        for module, model in self._modules.models.items():
-            for full, (_, parameter) in zip(model.parameters, parameters(module), strict=False):
+        for module in self._modules.models:
+            for full, parameter in self._modules.named(module):
                 found.setdefault(id(parameter), full)
         return found
 

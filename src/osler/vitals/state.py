@@ -54,6 +54,7 @@ class State:
         self.step = 0  # updates made
         self.dense = self.schedule.is_due(1)  # whether the coming update is looked at closely
         self.troubles: Counter[str] = Counter()  # what went wrong in our own hooks: they never disturb the program
+        self.at_forward: list[Hook] = []  # called when a network is called from outside
         self.running: list[torch.nn.Module] = []  # the modules whose forward is running, outermost first
         self.began = time.perf_counter()
         self._quiet = 0

@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from osler.vitals.call_watch import CallWatch
+from osler.vitals.edge_watch import EdgeWatch
 from osler.vitals.evidence import Evidence
 from osler.vitals.function_watch import FunctionWatch
 from osler.vitals.loader_watch import LoaderWatch
@@ -40,6 +41,7 @@ class Watch:
         self.optimizers = OptimizerWatch(self.state, self.modules, self.calls)
         self.loaders = LoaderWatch(self.state, self.calls)
         self.metrics = MetricWatch(self.state, self.calls)
+        self.edges = EdgeWatch(self.state)
         self._patches = Patches()
         self._installed = False
         self._filter: Any = None  # of the warning that our own hooks would cause
@@ -55,7 +57,7 @@ class Watch:
             return
         self._installed = True
         self.state.began = time.perf_counter()
-        for part in (self.modules, self.functions, self.optimizers, self.loaders, self.metrics):
+        for part in (self.modules, self.functions, self.optimizers, self.loaders, self.metrics, self.edges):
             part.install(self._patches)
         RELU_DEFAULTS.follow(self._patches)
         warnings.filterwarnings("ignore", message="Using `torch.compile\\(module\\)` when there are global hooks")

@@ -20,7 +20,10 @@ FAULT = Fault(
     ),
     seen_by="all rows given to the loss sum to 1 within 1e-4 and none is negative, or a sigmoid made what a logits loss was given",
     remedies=(
-        Remedy("remove the softmax", "Return the scores from the network, and take the softmax only where probabilities are read."),
+        Remedy(
+            "remove the softmax",
+            "Return the scores from the network, and take the softmax only where probabilities are read.",
+        ),
         Remedy("change the loss", "Keep the softmax, take its logarithm, and use nll_loss instead."),
     ),
     sources=(

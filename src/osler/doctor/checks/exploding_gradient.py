@@ -1,0 +1,159 @@
+"""Gradients that grow without bound on their way back, or from update to update."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from osler.doctor import thresholds
+from osler.doctor.case import Case
+from osler.doctor.fault import Fault, check
+from osler.doctor.gradient_course import over_calls, over_layers
+from osler.doctor.initialising_lines import random_line
+from osler.doctor.loss_course import why_not_plain
+from osler.doctor.loss_left import has_learnt
+from osler.structures.finding import Finding, Remedy, Series, Where
+from osler.vitals.evidence import LayerSeen, ModelSeen, OptimizerSeen, StepSample
+
+FAULT = Fault(
+    name="exploding-gradient",
+    category="optimisation",
+    phase="during",
+    title="Gradients explode",
+    symptom="The loss leaps, or becomes NaN after some updates; weights are thrown far in one step.",
+    cause=(
+        "Where layers or time steps multiply the gradient by more than 1 each, the product grows as their power. One such step "
+        "undoes all that was learnt."
+    ),
+    seen_by="a gradient at a cell's first call, or at the first layer, hundreds of times that at the last, or a "
+    "norm of all gradients "
+    "that grows a thousandfold, or beyond a million, without clipping",
+    remedies=(
+        Remedy("clip", "Clip the norm before each step: torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)."),
+        Remedy(
+            "initialise",
+            "Start recurrent matrices orthogonal, with a spectral radius of 1; others by He's or Glorot's rule.",
+        ),
+        Remedy("lower the rate", "Lower the learning rate, with a warm-up."),
+    ),
+    sources=(
+        "Pascanu, Mikolov, Bengio 2013, section 3.2: clipping the norm",
+        "Zhang et al. 2021 (AutoTrainer): ratio above 70; Braiek, Khomh 2023 (TheDeepChecker): above 1e6",
+    ),
+)
+
+
+RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
+
+
+@check(FAULT)
+def look(case: Case) -> Iterator[Finding]:
+    """Looks at gradients over calls and layers, at those before the first update, and at their norm over time."""
+    if why_not_plain(case) is not None or has_learnt(case, thresholds.LEARNT_THOUGH_EXPLODED):
+        return
+    if any(c.clipped for c in case.evidence.clippings):
+        return
+    for model in case.models:
+        found = _over_time(case, model) or _over_layers(case, model)
+        if found is not None:
+            yield found
+            return
+    for optimizer in case.optimizers:
+        found = _from_the_start(case, optimizer) or _growing(case, optimizer)
+        if found is not None:
+            yield found
+            return
+
+
+def _over_time(case: Case, model: ModelSeen) -> Finding | None:
+    for layer in case.layers(model):
+        calls = over_calls(layer) if layer.parameters else None
+        if calls is None:
+            continue
+        count, first, last = calls
+        if last > 0 and first > thresholds.EXPLODED * last:
+            return FAULT.found(
+                f"{layer.name} runs {count} times in a step; the gradient at its first run is {first:.3g}, {first / last:.3g} times "
+                "that at its last",
+                where=_where(case, layer),
+                certainty=0.88,
+            )
+    return None
+
+
+def _over_layers(case: Case, model: ModelSeen) -> Finding | None:
+    course = over_layers(case, model, first_steps=5)
+    if course is None or not course.ratio > thresholds.EXPLODED * 10 or course.early < 1:
+        return None
+    return FAULT.found(
+        f"in the first updates the gradient of {course.names[0]} is {course.early:.3g}, {course.ratio:.3g} times that of "
+        f"{course.names[-1]}",
+        where=_where(case, model.layers[course.names[0]]),
+        certainty=0.78,
+    )
+
+
+def _from_the_start(case: Case, optimizer: OptimizerSeen) -> Finding | None:
+    """A gradient that is beyond all measure before any step was made: no rate can be the reason."""
+    first = optimizer.samples[0] if optimizer.samples else None
+    if first is None or first.step > 1 or not first.gradients:
+        return None
+    norm = _norm(first)
+    if norm < thresholds.NORM_AT_ONCE:
+        return None
+    recurrent = _recurrent(case)
+    told = f"{norm:.3g}" if math.isfinite(norm) else "beyond what float32 holds"
+    through = f"; it comes back through {recurrent.name}, which multiplies it at every step of the sequence" if recurrent else ""
+    worst = max(first.gradients, key=lambda name: first.gradients[name] if math.isfinite(first.gradients[name]) else math.inf)
+    return FAULT.found(
+        f"before the first update the norm of all gradients is {told} already, so that no learning rate is the reason{through}",
+        where=_where(case, recurrent) if recurrent else case.where(None, worst.rpartition(".")[0]),
+        certainty=0.88 if recurrent else 0.7,
+        series=_series(optimizer),
+    )
+
+
+def _growing(case: Case, optimizer: OptimizerSeen) -> Finding | None:
+    """A norm that leaves what it was by orders of magnitude while the loss does not fall."""
+    norms = [(s.step, _norm(s)) for s in optimizer.samples if s.gradients]
+    finite = [(step, n) for step, n in norms if math.isfinite(n)]
+    if len(norms) < 5 or len(finite) < 3:
+        return None
+    start = float(np.median([n for _, n in finite[:3]]))
+    peak_step, peak = max(finite, key=lambda pair: pair[1])
+    grown = peak > thresholds.NORM_GREW * start > 0 and peak > thresholds.NORM_LARGE
+    if not grown and not peak > thresholds.NORM_ANYWAY:
+        return None
+    recurrent = _recurrent(case)
+    return FAULT.found(
+        f"the norm of all gradients goes from {start:.3g} at the start to {peak:.3g} at update {peak_step}"
+        + (", and then to numbers that are not finite" if len(finite) < len(norms) else "")
+        + "; nothing clips it",
+        where=_where(case, recurrent) if recurrent else case.where(next(iter(optimizer.step_sites), optimizer.site)),
+        certainty=0.78 if recurrent else 0.68,
+        series=_series(optimizer),
+    )
+
+
+def _norm(sample: StepSample) -> float:
+    return math.sqrt(sum(g * g for g in sample.gradients.values()))
+
+
+def _recurrent(case: Case) -> LayerSeen | None:
+    """The first layer that runs along a sequence, in one call or in many."""
+    layers = [x for model in case.models for x in case.layers(model) if x.parameters]
+    return next((x for x in layers if x.kind in RECURRENT or over_calls(x) is not None), None)
+
+
+def _where(case: Case, layer: LayerSeen) -> Where:
+    """The line that sets the layer's weights, else its own; of a cell's part the cell's name."""
+    attribute = next((part for part in reversed(layer.name.split(".")) if not part.isdigit()), layer.name)
+    line = random_line(case, layer.name)
+    line = line if line and attribute in case.script.lines[line - 1] else None
+    owner = layer.name if layer.kind in RECURRENT else layer.name.rpartition(".")[0] or layer.name
+    return case.line(line, owner) if line else case.where(layer.site, owner)
+
+
+def _series(optimizer: OptimizerSeen) -> tuple[Series, ...]:
+    norms = [(s.step, _norm(s)) for s in optimizer.samples if s.gradients and math.isfinite(_norm(s))]
+    return (Series("gradient norm", tuple(s for s, _ in norms), tuple(n for _, n in norms)),) if norms else ()

@@ -1,0 +1,87 @@
+"""Weights that blow the signal up from layer to layer at the start."""
+
+import math
+from collections.abc import Iterator
+
+from osler.doctor import thresholds
+from osler.doctor.case import Case
+from osler.doctor.fault import Fault, check
+from osler.doctor.initial_weights import InitialWeights, initial_weights
+from osler.doctor.initialising_lines import random_line
+from osler.doctor.loss_course import taught_loss
+from osler.doctor.loss_left import has_learnt
+from osler.structures.finding import Finding, Remedy
+from osler.vitals.evidence import ModelSeen
+
+FAULT = Fault(
+    name="init-too-large",
+    category="model",
+    phase="before",
+    title="Weights start too large",
+    symptom="The first loss is many times what guessing costs; sigmoids saturate, sums overflow, training starts in chaos.",
+    cause=(
+        "A layer multiplies the spread of its input by about the standard deviation of its weights times the square root of its "
+        "fan-in. Where that is well above 1 in each layer, the signal and its gradient grow by that factor with every layer."
+    ),
+    seen_by="weights many times as spread as He's rule for their fan-in, in layers whose outputs grow accordingly, or a first loss "
+    "far above that of guessing",
+    remedies=(
+        Remedy(
+            "scaled initialisation", "Use nn.init.kaiming_normal_ (ReLU) or nn.init.xavier_uniform_ (tanh, sigmoid)."
+        ),
+        Remedy("leave PyTorch's", "Remove the initialisation: PyTorch's own fits the fan-in."),
+    ),
+    sources=(
+        "He et al. 2015, section 2.2: standard deviation sqrt(2 / fan-in)",
+        "Glorot, Bengio 2010, section 4.2",
+        "Braiek, Khomh 2023 (TheDeepChecker): weights against He, Glorot and LeCun; loss at the start against ln K",
+    ),
+)
+
+
+@check(FAULT)
+def look(case: Case) -> Iterator[Finding]:
+    """Looks at the spread of weights at the start, and at what it does to the outputs."""
+    for model in case.models:
+        weights = [w for w in initial_weights(case, model) if not w.normalised]
+        large = [w for w in weights if w.against_he > thresholds.LARGE_WEIGHTS and w.gain > thresholds.LARGE_GAIN]
+        if model.loaded or not large or not _harms(case, model, weights, large):
+            continue
+        worst = max(large, key=lambda w: w.against_he)
+        line = random_line(case, worst.layer)
+        yield FAULT.found(
+            f"{len(large)} of {len(weights)} layers start too large: the weights of {worst.layer} have a standard deviation of "
+            f"{worst.std:.3g}, where {worst.fan_in:,} inputs ask for about {worst.he:.2g}; the layer makes the differences between "
+            f"samples {worst.gain:.3g} times as large{_start(case)}",
+            where=case.line(line, worst.layer) if line else case.where(None, worst.layer),
+            certainty=0.93 if worst.against_he > 2 * thresholds.LARGE_WEIGHTS else 0.86,
+        )
+
+
+def _harms(case: Case, model: ModelSeen, weights: list[InitialWeights], large: list[InitialWeights]) -> bool:
+    """Whether most layers are so, or the first answers are far too wild, or an activation is saturated from the start."""
+    if has_learnt(case, thresholds.LEARNT_ANYWAY):
+        return False
+    if len(large) >= thresholds.SHARE_OF_LAYERS * len(weights):
+        return True
+    first, guess = _first_loss(case), _guess(case)
+    saturated = any(x.samples and x.samples[0].saturated > thresholds.SATURATED for x in case.layers(model))
+    return saturated or first > thresholds.WILD_START * guess
+
+
+def _first_loss(case: Case) -> float:
+    return float(case.loss_curve[0, 1]) if len(case.loss_curve) else math.nan
+
+
+def _guess(case: Case) -> float:
+    """What guessing costs: ln K; of a regression what the best constant answer does."""
+    if case.classifies:
+        return math.log(max(2, case.class_count))
+    taught = taught_loss(case)
+    return taught.constant if taught is not None else math.nan
+
+
+def _start(case: Case) -> str:
+    """What the first loss was, beside guessing."""
+    first, guess = _first_loss(case), _guess(case)
+    return f"; the first loss is {first:.4g} where guessing costs {guess:.3g}" if first > 2 * guess else ""
