@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from osler.anatomy.gradient_checker import check_gradients as check_gradients
     from osler.models.choosing import choose_network as choose_network
     from osler.models.registry import create_model as create_model
     from osler.models.registry import list_models as list_models
     from osler.structures.errors import OslerError as OslerError
     from osler.training.observer import Observer as Observer
+    from osler.verbs.backprop import worked_backpropagation as worked_backpropagation
     from osler.verbs.cross_validate import cross_validate as cross_validate
     from osler.verbs.data import describe_data as describe_data
     from osler.verbs.doctor import examine as examine
@@ -33,6 +35,7 @@ _PLACES = {
     "Observer": "osler.training.observer",
     "OslerError": "osler.structures.errors",
     "Run": "osler.verbs.run",
+    "check_gradients": "osler.anatomy.gradient_checker",
     "choose_network": "osler.models.choosing",
     "create_model": "osler.models.registry",
     "cross_validate": "osler.verbs.cross_validate",
@@ -46,6 +49,7 @@ _PLACES = {
     "search": "osler.verbs.search",
     "train": "osler.verbs.train",
     "watch": "osler.verbs.doctor",
+    "worked_backpropagation": "osler.verbs.backprop",
 }
 
 __all__ = [*_PLACES, "__version__"]

@@ -78,7 +78,6 @@ def by_torch() -> dict[str, Tensor]:
     return {n: g for n, g in found.items() if g is not None}
 
 
-@pytest.mark.craft("FB01")
 def test_every_gradient_is_autograds_and_central_differences(
     worked: WorkedBackpropagation, by_torch: dict[str, Tensor]
 ) -> None:

@@ -10,6 +10,7 @@ PUBLIC = {
     "OslerError",
     "Run",
     "__version__",
+    "check_gradients",
     "choose_network",
     "create_model",
     "cross_validate",
@@ -23,6 +24,7 @@ PUBLIC = {
     "search",
     "train",
     "watch",
+    "worked_backpropagation",
 }
 
 

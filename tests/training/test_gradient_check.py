@@ -10,7 +10,7 @@ from osler.models.registry import create_model
 from osler.ops.slopes import GradientCheck, compare_slopes
 from osler.structures.batch import Batch
 from osler.tasks.classification import Classification
-from osler.training.gradient_check import check_gradients
+from osler.training.gradient_check import check_first_step
 from tiny_runs import PlainNet
 
 
@@ -53,7 +53,7 @@ def spoilt(y: Tensor, fault: str) -> Tensor:
 def checked(model: nn.Module, size: tuple[int, int, int] = (1, 8, 8)) -> GradientCheck:
     random = torch.Generator().manual_seed(0)
     batch = Batch(torch.randn(4, *size, generator=random), torch.tensor([0, 3, 5, 9]), torch.arange(4))
-    return check_gradients(Classification(tuple("abcdefghij")), model, batch)
+    return check_first_step(Classification(tuple("abcdefghij")), model, batch)
 
 
 @pytest.mark.craft("WF03")

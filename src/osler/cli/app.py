@@ -106,8 +106,10 @@ def inspect(
         typer.Argument(metavar="[key=value]...", help="options of the network: width=0.5", show_default=False),
     ] = None,
     size: Annotated[str | None, typer.Option(metavar="SIDE", help="of the picture: 224 or 224x320 (HxW)")] = None,
-    channels: Annotated[int, typer.Option(min=1, help="of the picture")] = 3,
-    classes: Annotated[int, typer.Option(min=1, help="outputs of a network given by its name")] = 1000,
+    channels: Annotated[int | None, typer.Option(min=1, help="of the picture", show_default="3")] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, help="outputs of a network given by its name", show_default="1000")
+    ] = None,
     depth: Annotated[
         int | None, typer.Option(min=0, help="parts of a layer's name to show; 0: every layer", show_default="60 rows")
     ] = None,
@@ -121,12 +123,25 @@ def inspect(
     json_file: Annotated[Path | None, typer.Option("--json", help="write everything there; - for here")] = None,
     markdown: Annotated[Path | None, typer.Option(help="write the table there; - for here")] = None,
     svg: Annotated[Path | None, typer.Option(help="draw the network there")] = None,
+    backprop: Annotated[
+        bool, typer.Option("--backprop", help="work a small network's backpropagation by hand instead, in numbers")
+    ] = False,
+    sample: Annotated[
+        list[Path] | None, typer.Option(metavar="PICTURE", help="for --backprop; else random ones", show_default=False)
+    ] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="write --backprop there: .html, .tex or .txt", show_default=False),
+    ] = None,
 ) -> None:
     """What each layer gives, sees and costs: osler inspect resnet50 --size 224 --svg resnet50.svg."""
     from osler.cli import inspect as command
 
+    request = command.Request(model, words or [], size, channels, classes)
+    if backprop:
+        sys.exit(command.work(request, sample or [], out or []))
     command.run(
-        command.Request(model, words or [], size, channels, classes),
+        request,
         command.Answer(depth, worked, on or [], json_file, markdown, svg),
     )
 

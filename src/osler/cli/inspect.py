@@ -26,8 +26,8 @@ class Request:
     model: str
     words: list[str]
     size: str | None
-    channels: int
-    classes: int
+    channels: int | None
+    classes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,21 @@ class Answer:
     svg: Path | None
 
 
+def work(request: Request, pictures: list[Path], outs: list[Path]) -> int:
+    """Works the backpropagation, prints it or writes it, and returns the exit status: 1 where it disagrees with autograd."""
+    from osler.verbs.backprop import worked_backpropagation
+
+    typed = {"num_classes": request.classes, "in_channels": request.channels, "size": _sizes(request.size)}
+    said: dict[str, Any] = {name: value for name, value in typed.items() if value is not None}
+    worked = worked_backpropagation(request.model, pictures or None, out=outs, **said, **_options(request.words))
+    console = Console(highlight=False)
+    if outs:
+        console.print(Text(f"Written: {', '.join(map(str, outs))}"), soft_wrap=True)
+    else:
+        console.print(Text(str(worked)), soft_wrap=True)
+    return int(not worked.agrees)
+
+
 def run(request: Request, answer: Answer) -> None:
     """Inspects, prints the table, and writes the files that were asked for."""
     from osler.verbs.inspect import inspect
@@ -49,8 +64,8 @@ def run(request: Request, answer: Answer) -> None:
     anatomy = inspect(
         request.model,
         _sizes(request.size),
-        num_classes=request.classes,
-        in_channels=request.channels,
+        num_classes=1000 if request.classes is None else request.classes,
+        in_channels=3 if request.channels is None else request.channels,
         **_options(request.words),
     )
     if STANDARD_OUTPUT not in (answer.json_file, answer.markdown, answer.svg):

@@ -36,7 +36,7 @@ def compare_slopes(loss: Callable[[], Tensor], parameters: Sequence[Tensor]) -> 
     changes the loss, their gradient is missing. An error within the rounding of the loss is none.
     """
     start = loss()
-    gradients = torch.autograd.grad(start, parameters, allow_unused=True)
+    gradients = gradients_of(start, parameters)
     reached = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
     unreached = [p for p, g in zip(parameters, gradients, strict=True) if g is None]
     moving, sizes = [p for p, _ in reached], [float(g.norm()) for _, g in reached]
@@ -56,6 +56,13 @@ def compare_slopes(loss: Callable[[], Tensor], parameters: Sequence[Tensor]) -> 
             break
     passed = best[0] <= TOLERANCE and slope > 0 and not missing
     return GradientCheck(passed, best[0], slope, best[1], len(parameters), missing)
+
+
+def gradients_of(loss: Tensor, parameters: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    """By backpropagation; None for tensors that it does not reach."""
+    if not loss.requires_grad:
+        return [None] * len(parameters)
+    return torch.autograd.grad(loss, parameters, allow_unused=True)
 
 
 def _random(parameter: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from osler.structures.errors import DataError
 from osler.structures.preprocessing import Preprocessing
 from osler.structures.sample import Sample
 from osler.training.activations_seen import activations_seen
-from osler.training.gradient_check import check_gradients
+from osler.training.gradient_check import check_first_step
 from osler.training.observer import Observer
 from osler.training.state import Training
 from osler.training.store import Store
@@ -137,7 +137,7 @@ def _gradient_check(training: Training, batch: Batch | None) -> dict[str, Any]:
                 "done": False,
                 "reason": f"{cost / 1e6:.0f} M multiply-adds a picture would take too long in double precision",
             }
-        return {"done": True, "pictures": len(batch), **asdict(check_gradients(training.task, training.model, batch))}
+        return {"done": True, "pictures": len(batch), **asdict(check_first_step(training.task, training.model, batch))}
     except Exception as error:  # a person's model or loss may refuse to be copied, or to compute in double precision
         return {"done": False, "reason": f"{type(error).__name__}: {error}"}
 

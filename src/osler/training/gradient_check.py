@@ -1,4 +1,7 @@
-"""Are the gradients right? Backpropagation against central differences, on a copy, before a network's first update."""
+"""Are the gradients of a task's first step right? On a copy, before a network's first update, by `osler.ops.slopes`.
+
+`osler.check_gradients` goes tensor by tensor, for any module or loss.
+"""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -13,7 +16,7 @@ from osler.tasks.task import Task
 SPREAD = 1e-2  # of the weights' own size: how far the point of the check lies from the weights
 
 
-def check_gradients(task: Task, model: nn.Module, batch: Batch) -> GradientCheck:
+def check_first_step(task: Task, model: nn.Module, batch: Batch) -> GradientCheck:
     """Checks the first step of a task on one batch of standardised pictures, on the batch's device.
 
     The model stays as it is: a copy in double precision is looked at, in training mode, a little away from its weights, because

@@ -78,24 +78,34 @@ def worked_backpropagation(
         UnknownNameError: no network has that name.
         NoRunError: there is no run in that folder.
     """
-    outs = [Path(p) for p in ([out] if isinstance(out, str | Path) else out)]
-    for path in outs:
-        if path.suffix not in (".html", ".tex", ".txt"):
-            raise RecipeError(f"{path}: a worked backpropagation is written as .html, .tex or .txt.")
+    outs = _outs(out)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network, seen, name = _network(model, size, num_classes, in_channels, options)
         _check_size(network, name)
-        network.train(training)
-        for module in network.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd) and not dropout:
-                module.eval()
+        _set_modes(network, training, dropout)
         batch = _sample(sample, network, seen)
         answer = _target(target, network, batch, loss)
     worked = work_through(network, batch, answer, loss=loss, seed=seed, elements=elements, name=name)
     for path in outs:
         worked.write(path)
     return worked
+
+
+def _outs(out: Picture | Sequence[Picture]) -> list[Path]:
+    """Where to write, before any work is done for nothing."""
+    outs = [Path(p) for p in ([out] if isinstance(out, str | Path) else out)]
+    for path in outs:
+        if path.suffix not in (".html", ".tex", ".txt"):
+            raise RecipeError(f"{path}: a worked backpropagation is written as .html, .tex or .txt.")
+    return outs
+
+
+def _set_modes(network: nn.Module, training: bool, dropout: bool) -> None:
+    network.train(training)
+    for module in network.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd) and not dropout:
+            module.eval()
 
 
 def _network(
