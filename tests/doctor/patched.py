@@ -4,12 +4,13 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from planted import HEAD
+
 from osler.doctor.case import Case
 from osler.doctor.mending.prescription import edited, prescriptions
 from osler.doctor.script_reading import ScriptReading
 from osler.doctor.script_run import run_script
 from osler.structures.finding import Finding, Remedy, Where
-from planted import HEAD
 
 
 def patched(

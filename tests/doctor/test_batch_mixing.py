@@ -104,3 +104,11 @@ for step in range(4):
 )
 def test_what_looks_at_a_batch_on_purpose(program: str) -> None:
     assert found(diagnose_code(program), "batch-mixing") is None
+
+
+def test_a_softmax_over_the_batch() -> None:
+    sick = RESHAPED.format(change="h * torch.softmax(h.mean(2), dim=0)[..., None]") + FIT
+    finding = found(diagnose_code(sick), "batch-mixing")
+    assert finding is not None
+    assert finding.where.line == line_of(sick, "torch.softmax")
+    assert found(diagnose_code(sick.replace("dim=0", "dim=1")), "batch-mixing") is None

@@ -1,10 +1,13 @@
 """Every fault of the catalogue has a check with a whole page, and causes name faults that exist."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from osler.doctor import thresholds
 from osler.doctor.causes import BRINGS
 from osler.doctor.explaining import all_pages, fault_named, fault_page
 from osler.doctor.fault import all_checks
@@ -45,3 +48,9 @@ def test_causes_bring_about_faults_that_exist() -> None:
 def test_an_unknown_fault_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="dead-relu"):
         fault_named("dead-rellu")
+
+
+def test_no_threshold_is_written_twice() -> None:
+    text = "\n".join(path.read_text() for path in Path(thresholds.__file__).parent.glob("*.py"))
+    names = re.findall(r"^([A-Z][A-Z0-9_]+)\b.* = ", text, re.MULTILINE)
+    assert [name for name, count in Counter(names).items() if count > 1] == []

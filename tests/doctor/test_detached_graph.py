@@ -35,6 +35,7 @@ LOSS = "loss = F.cross_entropy(out, y)"
         ("z = torch.from_numpy(self.encoder(x).detach().numpy())", "from_numpy"),
         ("z = F.one_hot(self.encoder(x).argmax(1), 4).float()", "argmax(1)"),
         ("z = (self.encoder(x) > 0).long().float()", ".long()"),
+        ("z = (torch.sigmoid(self.encoder(x)) > 0.5).float()", "> 0.5).float()"),
         ("z = torch.tensor([[v.item() for v in row] for row in self.encoder(x)])", "v.item()"),
     ],
 )
@@ -47,6 +48,13 @@ def test_a_part_that_is_cut_off(forward: str, text: str) -> None:
     assert finding.where.line == line_of(sick, text)
     assert finding.where.layer == "encoder.0"
     assert diagnosis.findings[0].fault == "detached-graph"
+
+
+def test_rounding_lets_zeros_through() -> None:
+    sick = PARTS.format(forward="z = torch.round(self.encoder(x))", loss=LOSS)
+    finding = found(diagnose_code(sick), "detached-graph")
+    assert finding is not None
+    assert (finding.where.layer, finding.where.line) == ("encoder.0", line_of(sick, "torch.round"))
 
 
 @pytest.mark.parametrize(

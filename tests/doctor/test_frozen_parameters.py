@@ -30,7 +30,10 @@ fit(net)
     [
         ("for p in net.body.parameters():\n    p.requires_grad = False", "body"),
         ("net.body.requires_grad_(False)", "body"),
-        ("net.body.apply(lambda m: nn.init.kaiming_normal_(m.weight) if hasattr(m, 'weight') else None)\nnet.body.requires_grad_(False)", "body"),
+        (
+            "for m in (net.body[0], net.body[2]):\n    nn.init.kaiming_normal_(m.weight)\nnet.body.requires_grad_(False)",
+            "body",
+        ),
         ("for p in net.head.parameters():\n    p.requires_grad = False", "head"),
         ("for n, p in net.named_parameters():\n    p.requires_grad = n.startswith('head')", "body"),
     ],
@@ -40,7 +43,9 @@ def test_random_weights_that_may_not_learn(before: str, layer: str) -> None:
     finding = found(diagnose_code(sick), "frozen-parameters")
     assert finding is not None
     assert finding.where.layer == layer
-    assert finding.where.line == line_of(sick, "requires_grad_(False)" if "requires_grad_" in before else "    p.requires_grad =")
+    assert finding.where.line == line_of(
+        sick, "requires_grad_(False)" if "requires_grad_" in before else "    p.requires_grad ="
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,9 +56,21 @@ def test_random_weights_that_may_not_learn(before: str, layer: str) -> None:
         "fit(net)\nnet.body.requires_grad_(False)",
         "fit(net)\nnet = copy.deepcopy(net)\nnet.body.requires_grad_(False)\nnet.head = nn.Linear(16, 3)",
         "net.body[0].weight.data = torch.eye(16, 12)\nnet.body[0].requires_grad_(False)",
-        "net.body = nn.Sequential(nn.Linear(12, 64), nn.ReLU()).requires_grad_(False)\nnet.head = nn.Linear(64, 3)",
         "net.teacher = copy.deepcopy(net.body).requires_grad_(False)",
     ],
 )
 def test_what_is_frozen_on_purpose(before: str) -> None:
     assert found(diagnose_code(NET.format(before=before)), "frozen-parameters") is None
+
+
+def test_one_wide_layer_of_random_features_is_a_note_where_it_serves() -> None:
+    program = NET.format(
+        before="net.body = nn.Sequential(nn.Linear(12, 64), nn.ReLU()).requires_grad_(False)\nnet.head = nn.Linear(64, 3)"
+    )
+    program = program.replace(
+        "y = torch.randn(64, 12), torch.randint(3, (64,))",
+        "y = torch.randn(64, 12), torch.arange(64) % 3\nx[:, 0] += 3 * y",
+    )
+    served = diagnose_code(program.replace("fit(net)", "fit(net, 60)"))
+    assert [f.severity for f in served.findings if f.fault == "frozen-parameters"] == ["note"]
+    assert found(diagnose_code(program.replace("fit(net)", "fit(net, 4)")), "frozen-parameters") is not None

@@ -57,3 +57,10 @@ def test_an_input_that_is_lost(sick: str, text: str) -> None:
 )
 def test_an_input_that_counts(healthy: str) -> None:
     assert found(diagnose_code(healthy), "input-ignored") is None
+
+
+def test_answers_that_vary_but_not_with_the_input() -> None:
+    sick = program("x = torch.randn(len(x), 6)")
+    finding = found(diagnose_code(sick), "input-ignored")
+    assert finding is not None
+    assert finding.where.line == line_of(sick, "x = torch.randn(len(x)")

@@ -37,7 +37,10 @@ for step in range(6):
         ("x = torch.relu(nn.Linear(8, 8)(x))", "nn.Linear(8, 8)(x)"),
         ("self.middle = nn.Linear(8, 8)\n        x = torch.relu(self.middle(x))", "self.middle = nn.Linear"),
         ("x = Block()(x)", "x = Block()"),
-        ("weight = nn.Parameter(torch.randn(8, 8))\n        conv = nn.Linear(8, 8, bias=False)\n        conv.weight = weight\n        x = conv(x)", "conv = nn.Linear"),
+        (
+            "conv = nn.Linear(8, 8, bias=False)\n        conv.weight = nn.Parameter(torch.randn(8, 8))\n        x = conv(x)",
+            "conv = nn.Linear",
+        ),
     ],
 )
 def test_a_layer_anew_in_every_step(made: str, text: str) -> None:
@@ -53,7 +56,7 @@ def test_a_layer_anew_in_every_step(made: str, text: str) -> None:
     "made",
     [
         "x = nn.ReLU()(nn.functional.layer_norm(x, (8,)))",
-        "fixed = nn.Linear(8, 8, bias=False)\n        fixed.weight = nn.Parameter(torch.eye(8), requires_grad=False)\n        x = fixed(x)",
+        "f = nn.Linear(8, 8, bias=False)\n        f.weight = nn.Parameter(torch.eye(8), requires_grad=False)\n        x = f(x)",
         "x = self.last.weight.mean(0) + x",
     ],
 )
@@ -62,6 +65,8 @@ def test_what_has_nothing_to_learn(made: str) -> None:
 
 
 def test_a_lazy_layer_makes_its_weights_once() -> None:
-    program = NET.format(made="x = self.lazy(x)").replace("        self.middle = None\n", "        self.lazy = nn.LazyLinear(8)\n")
+    program = NET.format(made="x = self.lazy(x)").replace(
+        "        self.middle = None\n", "        self.lazy = nn.LazyLinear(8)\n"
+    )
     program = program.replace("net = Net()\n", "net = Net()\nnet(x)\n")
     assert found(diagnose_code(program), "layer-created-in-forward") is None

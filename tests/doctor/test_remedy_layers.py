@@ -1,7 +1,6 @@
 """Edits of hidden layers: the exact text after them."""
 
 import pytest
-
 from patched import changed, patched
 
 CHAIN = """
@@ -72,7 +71,11 @@ def test_an_activation_in_a_sequential() -> None:
 
 
 def test_an_activation_in_a_list_on_one_line_and_in_forward() -> None:
-    program = CHAIN.format(middle="").replace("nn.Sequential(\n    nn", "nn.Sequential(*[nn").replace("),  # in\n    \n    nn", "), nn")
+    program = (
+        CHAIN.format(middle="")
+        .replace("nn.Sequential(\n    nn", "nn.Sequential(*[nn")
+        .replace("),  # in\n    \n    nn", "), nn")
+    )
     program = program.replace("3),\n)", "3)])")
     after = patched(program, "missing-nonlinearity", "nn.Linear(8", layer="0")
     assert after == changed(program, ("nn.Linear(8, 16), ", "nn.Linear(8, 16), nn.ReLU(), "))
@@ -109,7 +112,9 @@ def test_dropout_leaves_the_output() -> None:
     after = patched(program, "dropout-on-output", "nn.Dropout", layer="3", which=1)
     assert after == changed(program, ("    nn.Dropout(0.4),\n", ""))
     moved = patched(program, "dropout-on-output", "nn.Dropout", layer="3")
-    assert moved == changed(program, ("    nn.Linear(16, 3),\n    nn.Dropout(0.4),\n", "    nn.Dropout(0.4),\n    nn.Linear(16, 3),\n"))
+    assert moved == changed(
+        program, ("    nn.Linear(16, 3),\n    nn.Dropout(0.4),\n", "    nn.Dropout(0.4),\n    nn.Linear(16, 3),\n")
+    )
 
 
 def test_dropout_goes_behind_the_norm() -> None:
@@ -120,7 +125,9 @@ def test_dropout_goes_behind_the_norm() -> None:
     )
     program = CALLED.format(rate=0.5, first="x = self.norm(self.drop(F.relu(self.a(x))))", last="return self.b(x)")
     after = patched(program, "dropout-before-batchnorm", "self.drop(", layer="drop")
-    assert after == changed(program, ("self.norm(self.drop(F.relu(self.a(x))))", "self.drop(self.norm(F.relu(self.a(x))))"))
+    assert after == changed(
+        program, ("self.norm(self.drop(F.relu(self.a(x))))", "self.drop(self.norm(F.relu(self.a(x))))")
+    )
 
 
 def test_a_rate_to_keep_becomes_one_to_drop() -> None:
@@ -158,28 +165,38 @@ def test_statistics_that_move() -> None:
     after = patched(program, "frozen-norm-statistics", "momentum", layer="1")
     assert after == changed(program, ("nn.BatchNorm1d(16, momentum=0.0)", "nn.BatchNorm1d(16)"))
     program = CHAIN.format(middle="nn.BatchNorm1d(16),").replace(
-        "    opt.zero_grad()", "    for m in net.modules():\n        if isinstance(m, nn.BatchNorm1d):\n            m.eval()\n    opt.zero_grad()"
+        "    opt.zero_grad()",
+        "    for m in net.modules():\n        if isinstance(m, nn.BatchNorm1d):\n            m.eval()\n    opt.zero_grad()",
     )
     after = patched(program, "frozen-norm-statistics", "m.eval()", layer="1")
-    assert after == changed(program, ("    for m in net.modules():\n        if isinstance(m, nn.BatchNorm1d):\n            m.eval()\n", ""))
+    assert after == changed(
+        program, ("    for m in net.modules():\n        if isinstance(m, nn.BatchNorm1d):\n            m.eval()\n", "")
+    )
 
 
 def test_a_waist_is_widened_with_what_reads_it() -> None:
     program = CHAIN.format(middle="nn.Linear(16, 1), nn.BatchNorm1d(1), nn.ReLU(),\n    nn.Linear(1, 16),")
     after = patched(program, "narrow-bottleneck", "nn.Linear(16, 1)", layer="1")
     assert after == changed(
-        program, ("nn.Linear(16, 1), ", "nn.Linear(16, 16), "), ("BatchNorm1d(1)", "BatchNorm1d(16)"), ("nn.Linear(1, 16)", "nn.Linear(16, 16)")
+        program,
+        ("nn.Linear(16, 1), ", "nn.Linear(16, 16), "),
+        ("BatchNorm1d(1)", "BatchNorm1d(16)"),
+        ("nn.Linear(1, 16)", "nn.Linear(16, 16)"),
     )
 
 
 def test_a_tower_is_made_lower_or_bridged() -> None:
     program = TOWER.format(step="torch.relu(layer(x))")
     made = "nn.Linear(8, 8) for"
-    expected = [("depth=24", "depth=3"), (made, "nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8)) for"),
-                ("x = torch.relu(layer(x))", "x = x + torch.relu(layer(x))")]  # fmt: skip
-    for which, pair in enumerate(expected):
+    normed = "nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))"
+    expected = [
+        [("depth=24", "depth=3")],
+        [("self.inp = nn.Linear(8, 8)", f"self.inp = {normed}"), (made, f"{normed} for")],
+        [("x = torch.relu(layer(x))", "x = x + torch.relu(layer(x))")],
+    ]
+    for which, pairs in enumerate(expected):
         after = patched(program, "too-deep-plain", "self.hidden", layer="hidden.0", which=which)
-        assert after == changed(program, pair)
+        assert after == changed(program, *pairs)
 
 
 def test_pooling_moves_behind_the_last_convolutions() -> None:
@@ -207,7 +224,9 @@ def test_pooling_moves_behind_the_last_convolutions() -> None:
 
 
 def test_wide_numbers() -> None:
-    program = CHAIN.format(middle="nn.ReLU(),").replace("net(x)", "net(x.half()).float()").replace("3),\n)", "3),\n).half()")
+    program = (
+        CHAIN.format(middle="nn.ReLU(),").replace("net(x)", "net(x.half()).float()").replace("3),\n)", "3),\n).half()")
+    )
     after = patched(program, "low-precision-overflow", ".half()")
     assert after == changed(program, (").half()\n", ")\n"), ("net(x.half())", "net(x)"))
     after = patched(program, "low-precision-overflow", ".half()", which=1)

@@ -1,7 +1,6 @@
 """Edits of the last layer and of the loss: the exact text after them."""
 
 import pytest
-
 from patched import changed, patched
 
 NET = """
@@ -50,7 +49,9 @@ def test_softmax_over_one_unit_becomes_a_sigmoid() -> None:
     )
     after = patched(program, "softmax-over-one-unit", "F.softmax", layer="out")
     assert after == changed(program, ("F.softmax(self.out(x), dim=1)", "torch.sigmoid(self.out(x))"))
-    program = CHAIN.format(n_out=1, end="nn.Softmax(dim=1),", loss="F.binary_cross_entropy(output, (y > 0).float()[:, None])")
+    program = CHAIN.format(
+        n_out=1, end="nn.Softmax(dim=1),", loss="F.binary_cross_entropy(output, (y > 0).float()[:, None])"
+    )
     after = patched(program, "softmax-over-one-unit", "nn.Softmax", layer="3")
     assert after == changed(program, ("nn.Softmax(dim=1),", "nn.Sigmoid(),"))
 
@@ -84,7 +85,9 @@ def test_a_softmax_before_a_loss_of_logarithms() -> None:
 
 def test_a_sigmoid_where_answers_are_read_as_probabilities() -> None:
     end = "crop = (model(x) > 0.5)\n"
-    program = CHAIN.format(n_out=1, end="", loss="F.binary_cross_entropy(output.clamp(0, 1), (y > 0).float()[:, None])") + end
+    program = (
+        CHAIN.format(n_out=1, end="", loss="F.binary_cross_entropy(output.clamp(0, 1), (y > 0).float()[:, None])") + end
+    )
     after = patched(program, "logits-into-probability-loss", "F.binary")
     assert after == changed(program, ("output.clamp(0, 1)", "torch.sigmoid(output)"))
     program = program.replace(end, "")
@@ -108,12 +111,21 @@ def test_the_activation_on_the_scores_goes(old: str, new: str) -> None:
 def test_the_last_module_of_a_sequential_goes() -> None:
     program = CHAIN.format(n_out=3, end="nn.Tanh(),", loss="F.cross_entropy(output, y)")
     assert patched(program, "activation-on-logits", "nn.Tanh") == changed(program, ("    nn.Tanh(),\n", ""))
-    program = program.replace("),  # scores\n    nn.Tanh(),", "), nn.Tanh())").replace("))\n)", "))").replace(",\n    nn.Lin", ", nn.Lin")
+    program = (
+        program.replace("),  # scores\n    nn.Tanh(),", "), nn.Tanh())")
+        .replace("))\n)", "))")
+        .replace(",\n    nn.Lin", ", nn.Lin")
+    )
     assert patched(program, "activation-on-logits", "nn.Tanh") == changed(program, (", nn.Tanh()", ""))
 
 
 def test_a_binary_loss_for_one_column() -> None:
-    program = NET.format(n_out=1, end="self.out(x)", criterion="nn.CrossEntropyLoss(label_smoothing=0.1)", target="(y > 0).float()[:, None]")
+    program = NET.format(
+        n_out=1,
+        end="self.out(x)",
+        criterion="nn.CrossEntropyLoss(label_smoothing=0.1)",
+        target="(y > 0).float()[:, None]",
+    )
     after = patched(program, "wrong-loss", "criterion =", evidence="cross_entropy was given one number")
     assert after == changed(program, ("nn.CrossEntropyLoss(label_smoothing=0.1)", "nn.BCEWithLogitsLoss()"))
 
@@ -124,14 +136,17 @@ def test_class_numbers_under_a_distance() -> None:
     )
     after = patched(program, "wrong-loss", "F.mse_loss", evidence="the targets of mse_loss are the whole numbers")
     assert after == changed(
-        program, ("nn.Linear(16, 1)", "nn.Linear(16, 3)"), ("F.mse_loss(output.squeeze(1), y.float())", "F.cross_entropy(output, y.flatten().long())"),
+        program, ("nn.Linear(16, 1)", "nn.Linear(16, 3)"),
+        ("F.mse_loss(output.squeeze(1), y.float())", "F.cross_entropy(output, y.flatten().long())"),
         ("model(x).squeeze(1).round()", "model(x).argmax(1)"),
     )  # fmt: skip
 
 
 def test_a_sign_that_was_turned() -> None:
     program = CHAIN.format(n_out=3, end="", loss="-F.cross_entropy(output, y)")
-    after = patched(program, "wrong-loss", "-F.cross", evidence="cross_entropy rises", change="Take the minus away from the loss.")
+    after = patched(
+        program, "wrong-loss", "-F.cross", evidence="cross_entropy rises", change="Take the minus away from the loss."
+    )
     assert after == changed(program, ("-F.cross", "F.cross"))
 
 
@@ -139,6 +154,8 @@ def test_the_width_of_the_last_layer_where_it_is_written() -> None:
     program = NET.format(n_out=10, end="self.out(x)", criterion="nn.CrossEntropyLoss()", target="y")
     after = patched(program, "wrong-output-size", "self.out =", layer="out")
     assert after == changed(program, ("n_out=10", "n_out=3"))
-    program = CHAIN.format(n_out=4, end="", loss="F.mse_loss(output, x[:, :1])")
+    program = CHAIN.format(n_out=4, end="", loss="F.mse_loss(output, x[:, :1])").replace(
+        "def train", "import warnings\nwarnings.simplefilter('ignore')\ndef train"
+    )
     after = patched(program, "wrong-output-size", "nn.Linear(16", layer="2")
     assert after == changed(program, ("nn.Linear(16, 4)", "nn.Linear(16, 1)"))

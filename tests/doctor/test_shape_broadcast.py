@@ -60,3 +60,8 @@ def test_answers_compared_with_all_labels() -> None:
     finding = found(diagnose_code(sick), "shape-broadcast")
     assert finding is not None
     assert finding.where.line == line_of(sick, "right = ")
+
+
+def test_a_kernel_between_two_sets() -> None:
+    program = FIT.format(loss="loss = -torch.exp(-((out - y[None]) ** 2)).mean()")
+    assert found(diagnose_code(program), "shape-broadcast") is None

@@ -32,7 +32,11 @@ ALL = "net.parameters()"
     [
         ("self.hidden = [nn.Linear(8, 8) for _ in range(3)]", CALL, "hidden"),
         ("self.hidden = {'a': nn.Linear(8, 8), 'b': nn.ReLU()}", OF_DICT, "hidden"),
-        ("self.hidden = []\n        for _ in range(2):\n            self.hidden.append(nn.Linear(8, 8))", CALL, "hidden"),
+        (
+            "self.hidden = []\n        for _ in range(2):\n            self.hidden.append(nn.Linear(8, 8))",
+            CALL,
+            "hidden",
+        ),
         ("self.pairs = [(nn.Linear(8, 8), nn.ReLU())]", "for f, g in self.pairs: x = g(f(x))", "pairs"),
         ("self.shift = [nn.Parameter(torch.randn(8, 8))]", "x = x @ self.shift[0]", "shift"),
     ],

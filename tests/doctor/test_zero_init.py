@@ -24,7 +24,7 @@ for step in range(12):
     F.cross_entropy(net(x), y).backward()
     opt.step()
 """
-EVERY = "for m in self.modules():\n            if isinstance(m, nn.Linear):\n                {call}\n                nn.init.zeros_(m.bias)"
+EVERY = "for m in (self.a, self.b, self.c):\n            {call}\n            nn.init.zeros_(m.bias)"
 
 
 def program(init: str = "pass", act: str = "torch.relu", b: str = "torch.relu(self.b(h))", p: float = 0.0) -> str:
@@ -63,3 +63,28 @@ def test_units_that_stay_copies(init: str, act: str, p: float, text: str, layer:
 )
 def test_zeros_that_break_no_symmetry(healthy: str) -> None:
     assert found(diagnose_code(healthy), "zero-init") is None
+
+
+OWN = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.full((6, 16), 0.1))
+        self.v = nn.Parameter(torch.full((16, 3), 0.1))
+    def forward(self, x):
+        return torch.sigmoid(x @ self.w) @ self.v
+x, y = torch.randn(96, 6), torch.randint(3, (96,))
+net = Net()
+opt = torch.optim.Adam(net.parameters(), lr=1e-2)
+for step in range(12):
+    opt.zero_grad()
+    F.cross_entropy(net(x), y).backward()
+    opt.step()
+"""
+
+
+def test_matrices_of_a_persons_own() -> None:
+    finding = found(diagnose_code(OWN), "zero-init")
+    assert finding is not None
+    assert finding.where.line == line_of(OWN, "self.w = ")
+    assert found(diagnose_code(OWN.replace("torch.full((6, 16), 0.1)", "torch.randn(6, 16)")), "zero-init") is None

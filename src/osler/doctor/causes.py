@@ -31,7 +31,7 @@ BRINGS: dict[str, tuple[str, ...]] = {
     "wrong-output-size": (*NOT_LEARNING,),
     "softmax-over-one-unit": (*NOT_LEARNING, "no-update", "input-ignored", "wrong-loss", "vanishing-gradient", "frozen-parameters"),
     "softmax-before-cross-entropy": (*NOT_LEARNING, "vanishing-gradient", "saturated-activation"),
-    "logits-into-probability-loss": (*NOT_LEARNING, *BLOWING_UP, "wrong-loss"),
+    "logits-into-probability-loss": (*NOT_LEARNING, "exploding-gradient", "diverging-loss", "wrong-loss"),
     "wrong-loss": (*NOT_LEARNING, "wrong-output-size"),
     "missing-nonlinearity": (*NOT_LEARNING, "too-deep-plain"),
     "activation-on-logits": (*NOT_LEARNING, "dead-relu", "target-out-of-output-range", "saturated-activation"),
@@ -39,7 +39,8 @@ BRINGS: dict[str, tuple[str, ...]] = {
     "dropout-too-high": (*NOT_LEARNING, "train-eval-gap"),
     "dropout-before-batchnorm": ("train-eval-gap", "plateau", "underfitting", "undertrained"),
     "small-batch-norm": (*NOT_LEARNING, "train-eval-gap", "batch-too-small", "overfitting"),
-    "frozen-norm-statistics": (*NOT_LEARNING, "train-eval-gap", "overfitting", "eval-mode-in-training", "exploding-gradient", "diverging-loss"),
+    "frozen-norm-statistics": (*NOT_LEARNING, "train-eval-gap", "overfitting", "eval-mode-in-training", "exploding-gradient",
+                               "diverging-loss"),
     "eval-mode-in-training": ("overfitting", "frozen-norm-statistics", "train-eval-gap"),
     "train-mode-in-evaluation": ("train-eval-gap", "overfitting"),
     "train-eval-gap": ("overfitting", "constant-prediction", "precision-recall-imbalance", "underfitting"),
@@ -61,9 +62,10 @@ BRINGS: dict[str, tuple[str, ...]] = {
     "shape-broadcast": (*NOT_LEARNING,),
     "zero-init": (*NOT_LEARNING, "vanishing-gradient", "dead-relu", "no-update", "narrow-bottleneck", "learning-rate-too-high"),
     "init-too-large": (*NOT_LEARNING, *BLOWING_UP, *STARVED, "learning-rate-too-high", "overfitting"),
-    "init-too-small": (*NOT_LEARNING, "vanishing-gradient", "no-update", "input-ignored"),
-    "vanishing-gradient": (*NOT_LEARNING, "no-update", "saturated-activation"),
-    "exploding-gradient": ("diverging-loss", "non-finite-loss", "oscillating-loss", "plateau", "learning-rate-too-high"),
+    "init-too-small": (*NOT_LEARNING, "vanishing-gradient", "no-update", "input-ignored", "dead-relu"),
+    "vanishing-gradient": (*NOT_LEARNING, "no-update", "saturated-activation", "too-deep-plain"),
+    "exploding-gradient": ("too-deep-plain", "diverging-loss", "non-finite-loss", "oscillating-loss", "plateau",
+        "learning-rate-too-high"),
     "non-finite-loss": ("no-update", "constant-prediction", "diverging-loss", "plateau", "dead-relu", "exploding-gradient"),
     "saturated-activation": ("vanishing-gradient", *NOT_LEARNING),
     "dead-relu": (*NOT_LEARNING, "vanishing-gradient"),
@@ -78,13 +80,16 @@ BRINGS: dict[str, tuple[str, ...]] = {
     "scheduler-misused": (*NOT_LEARNING, "no-update"),
     "weight-decay-too-high": (*NOT_LEARNING, "vanishing-gradient", "dead-relu", "init-too-small", "learning-rate-too-high"),
     "clipping-too-strong": (*NOT_LEARNING,),
-    "low-precision-overflow": ("non-finite-loss", "plateau", "no-update", "learning-rate-too-low", "exploding-gradient", "diverging-loss", "oscillating-loss"),
+    "low-precision-overflow": (*BLOWING_UP, "plateau", "no-update", "learning-rate-too-low"),
     "overfitting": ("train-eval-gap",),
     "oscillating-loss": ("plateau",),
     "constant-prediction": ("precision-recall-imbalance", "plateau", "underfitting"),
     "plateau": ("underfitting", "undertrained"),
     "diverging-loss": ("plateau", "underfitting"),
 }  # fmt: skip
+BRINGS = {
+    cause: tuple(effect for effect in dict.fromkeys(effects) if effect != cause) for cause, effects in BRINGS.items()
+}
 
 
 def fold(findings: list[Finding]) -> list[Finding]:

@@ -8,7 +8,18 @@ from osler.doctor.script_reading import dotted
 from osler.vitals.evidence import Site
 
 OUT = {"detach": "detach", "detach_": "detach_", "numpy": "numpy", "item": "item", "tolist": "tolist"}
-STEPS = {"argmax": "argmax", "round": "round", "sign": "sign", "floor": "floor", "long": "long", "int": "int", "bool": "bool", "bernoulli": "bernoulli"}
+STEPS = {
+    "argmax": "argmax",
+    "round": "round",
+    "sign": "sign",
+    "floor": "floor",
+    "long": "long",
+    "int": "int",
+    "bool": "bool",
+    "bernoulli": "bernoulli",
+    "ceil": "ceil",
+    "trunc": "trunc",
+}
 MADE = ("tensor", "from_numpy", "as_tensor", "FloatTensor", "Tensor", "Variable")
 OFF = ("no_grad", "inference_mode", "set_grad_enabled")
 
@@ -17,14 +28,26 @@ def cut_in(node: ast.AST) -> tuple[int, str] | None:
     """The line and the name of what takes values out of the graph in a piece of the script; None where nothing does."""
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
+            compared = isinstance(part.func, ast.Attribute) and isinstance(part.func.value, ast.Compare)
+            if compared and dotted(part.func).rpartition(".")[2] in (
+                "float",
+                "double",
+                "to",
+                "type",
+                "type_as",
+                "int",
+                "long",
+            ):
+                return part.lineno, "a comparison"
             last = dotted(part.func).rpartition(".")[2]
             if isinstance(part.func, ast.Attribute) and last in {**OUT, **STEPS}:
                 return part.lineno, last
             if last in MADE and dotted(part.func).startswith(("torch.", "Variable")) and not _plain(part):
                 return part.lineno, f"torch.{last}" if last != "Variable" else last
-        if isinstance(part, ast.Attribute) and part.attr == "data" and isinstance(part.ctx, ast.Load):
-            if not dotted(part).startswith(("torch.", "utils.", "self.data")):
-                return part.lineno, ".data"
+        if not (isinstance(part, ast.Attribute) and part.attr == "data" and isinstance(part.ctx, ast.Load)):
+            continue
+        if not dotted(part).startswith(("torch.", "utils.", "self.data")):
+            return part.lineno, ".data"
     return None
 
 
@@ -48,9 +71,17 @@ def switched_off(case: Case, methods: bool) -> list[int]:
     for name, function in case.script.functions().items():
         if ("." in name) == methods and function.name not in ("__init__", "evaluate", "validate", "test", "predict"):
             found += [d.lineno for d in function.decorator_list if _is_off(d)]
-            found += [n.lineno for n in ast.walk(function) if isinstance(n, ast.With) and any(_is_off(i.context_expr) for i in n.items)]
+            found += [
+                n.lineno
+                for n in ast.walk(function)
+                if isinstance(n, ast.With) and any(_is_off(i.context_expr) for i in n.items)
+            ]
     if not methods:
-        found += [n.lineno for n in ast.walk(case.script.tree) if isinstance(n, ast.With) and any(_is_off(i.context_expr) for i in n.items)]
+        found += [
+            n.lineno
+            for n in ast.walk(case.script.tree)
+            if isinstance(n, ast.With) and any(_is_off(i.context_expr) for i in n.items)
+        ]
     return sorted(set(found))
 
 

@@ -10,13 +10,22 @@ from osler.doctor.case import Case
 from osler.doctor.script_reading import dotted
 from osler.vitals.evidence import Edge
 
-VALUE = {"log": 1, "log2": 1, "log10": 1, "log1p": 1, "div": 1, "reciprocal": 1, "rsqrt": 1, "exp": 1, "acos": 2, "asin": 2, "atanh": 1}
-SLOPE = {"sqrt": 1, "norm": 2, "pow": 2, "std": 2, "cdist": 3, "pairwise_distance": 4, "acos": 2, "asin": 2}
+VALUE = {
+    "log": 1,
+    "log2": 1,
+    "log10": 1,
+    "log1p": 1,
+    "div": 1,
+    "reciprocal": 1,
+    "rsqrt": 1,
+    "exp": 1,
+    "acos": 2,
+    "asin": 2,
+    "atanh": 1,
+}
+SLOPE = {"sqrt": 1, "pow": 2, "acos": 2, "asin": 2}
 AT = {
     "sqrt": "0, where its slope is infinite",
-    "norm": "0, where its slope is no number",
-    "std": "0, where its slope is infinite",
-    "cdist": "0, where its slope may be infinite",
     "pow": "0, where its slope is infinite",
     "log": "0 or less",
     "log2": "0 or less",
@@ -32,14 +41,14 @@ AT = {
 }
 CHANGES = {
     "sqrt": "Add a small number inside of the square root at line {line}: (x + 1e-8).sqrt().",
-    "norm": "Use torch.sqrt(x.pow(2).sum(dim) + 1e-8) in place of the norm at line {line}.",
     "log": "Keep what line {line} takes the logarithm of above 0, by clamp(min=1e-7), or use log_softmax or logsigmoid.",
     "div": "Add a small number to the divisor at line {line}, or clamp it.",
     "exp": "Subtract the largest value before the exponential at line {line}, or use softmax or logsumexp.",
 }
-OF_GRAPH = {"Sqrt": "sqrt", "Log": "log", "Div": "div", "Pow": "pow", "LinalgVectorNorm": "norm", "Norm": "norm", "Acos": "acos", "Asin": "asin",
-            "Std": "std", "Cdist": "cdist", "Rsqrt": "rsqrt", "Reciprocal": "reciprocal", "Log2": "log2", "Exp": "exp"}  # fmt: skip
-CALLS = ("sqrt", "log", "norm", "acos", "asin", "std", "rsqrt", "reciprocal", "log2", "log10", "atanh", "cdist", "dist", "pow", "exp")
+OF_GRAPH = {"Sqrt": "sqrt", "Log": "log", "Div": "div", "Pow": "pow", "Acos": "acos", "Asin": "asin",
+            "Rsqrt": "rsqrt", "Reciprocal": "reciprocal", "Log2": "log2", "Exp": "exp"}  # fmt: skip
+CALLS = ("sqrt", "log", "norm", "acos", "asin", "rsqrt", "reciprocal", "log2", "log10", "atanh", "pow", "exp")
+DIVISORS = ("sum", "std", "norm", "max", "abs")
 GUARDS = ("eps", "1e-", "clamp", "clip", "tiny", "nan_to_num", "max(", "maximum(")
 
 
@@ -60,7 +69,10 @@ def edge_at(case: Case) -> Suspect | None:
     proven = sorted((e for e in edges if e.made_bad), key=lambda e: e.first_bad or 0)
     if proven:
         return _proven(proven[0])
-    seen = sorted((e for e in edges if e.at_edge), key=lambda e: (e.operation not in SLOPE, SLOPE.get(e.operation, 9), -e.at_edge / max(1, e.values)))
+    seen = sorted(
+        (e for e in edges if e.at_edge),
+        key=lambda e: (e.operation not in SLOPE, SLOPE.get(e.operation, 9), -e.at_edge / max(1, e.values)),
+    )
     if seen:
         return _seen(seen[0])
     return _of_graph(case) or _of_script(case)
@@ -68,12 +80,14 @@ def edge_at(case: Case) -> Suspect | None:
 
 def _proven(edge: Edge) -> Suspect:
     where = f" ({AT[edge.operation]})" if edge.operation in AT else ""
-    told = f"{edge.operation} at line {edge.site.line} makes NaN or infinity of finite numbers{where}, first at update {edge.first_bad}"
+    told = f"{edge.operation} at line {edge.site.line} makes NaN or infinity of finite numbers{where}"
+    told += f", first at update {edge.first_bad}"
     return Suspect(edge.site.line, told, True, True, _change(edge.operation, edge.site.line))
 
 
 def _seen(edge: Edge) -> Suspect:
-    told = f"{edge.operation} at line {edge.site.line} meets {AT.get(edge.operation, 'its edge')}, in {edge.at_edge:,} of {edge.values:,} values looked at"
+    told = f"{edge.operation} at line {edge.site.line} meets {AT.get(edge.operation, 'its edge')}, "
+    told += f"in {edge.at_edge:,} of {edge.values:,} values looked at"
     return Suspect(edge.site.line, told, True, False, _change(edge.operation, edge.site.line))
 
 
@@ -93,16 +107,21 @@ def _of_script(case: Case) -> Suspect | None:
     found = []
     for call in case.script.calls_of(*CALLS):
         library = call.name.partition(".")[0] in ("np", "numpy", "math", "plt", "pd", "logging", "logger", "wandb")
-        if not library and call.function.rpartition(".")[2] != "__init__" and not _is_guarded(case, call.line):
-            if call.function or call.loop:
-                found.append((SLOPE.get(call.last, VALUE.get(call.last, 5)), call.line, call.last))
+        runs = bool(call.function or call.loop) and call.function.rpartition(".")[2] != "__init__"
+        if runs and not library and not _is_guarded(case, call.line):
+            found.append((SLOPE.get(call.last, VALUE.get(call.last, 5)), call.line, call.last))
     if found:
         return _told(*min(found)[1:], "has an edge that nothing keeps it off")
     for node in ast.walk(case.script.tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Call):
-            if dotted(node.right.func).rpartition(".")[2] in ("sum", "std", "norm", "max", "abs") and not _is_guarded(case, node.lineno):
-                return _told(node.lineno, "div", "may divide by 0")
+        if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Call)):
+            continue
+        if _last(node.right.func) in DIVISORS and not _is_guarded(case, node.lineno):
+            return _told(node.lineno, "div", "may divide by 0")
     return None
+
+
+def _last(function: ast.expr) -> str:
+    return dotted(function).rpartition(".")[2]
 
 
 def _told(line: int, name: str, why: str) -> Suspect:
@@ -114,5 +133,5 @@ def _is_guarded(case: Case, line: int) -> bool:
 
 
 def _change(operation: str, line: int) -> str | None:
-    text = CHANGES.get({"log2": "log", "log10": "log", "std": "sqrt", "rsqrt": "sqrt", "reciprocal": "div", "cdist": "norm"}.get(operation, operation))
+    text = CHANGES.get({"log2": "log", "log10": "log", "rsqrt": "sqrt", "reciprocal": "div"}.get(operation, operation))
     return text.format(line=line) if text else None

@@ -35,35 +35,38 @@ class InitialWeights:
 def initial_weights(case: Case, model: ModelSeen) -> list[InitialWeights]:
     """Of each linear and convolutional layer, in the order of the first pass; layers that a norm follows are marked."""
     layers = [x for x in case.layers(model) if x.samples]
+    shared = any(
+        _is_norm(x) and x.calls > len({s.step for s in x.samples}) for x in layers
+    )  # its place is that of its first call
     found = []
     before = _input_spread(model)
     for place, layer in enumerate(layers):
         first = layer.samples[0]
-        weight = _weight(model, layer)
-        if weight is not None:
-            gain = first.between_samples / before if before > 0 else math.nan
+        weights = _weights(model, layer)
+        for weight in weights:
+            fan_in = _fan_in(weight, layer)
             std = math.hypot(weight.start.std, weight.start.mean)
+            gain = first.between_samples / before if before > 0 and len(weights) == 1 else std * math.sqrt(fan_in)
             following = layers[place + 1] if place + 1 < len(layers) else None
             size = math.hypot(first.output.mean, first.output.std)
-            found.append(InitialWeights(layer.name, _fan_in(weight, layer), std, gain, size, _is_norm(following)))
+            found.append(InitialWeights(layer.name, fan_in, std, gain, size, _is_norm(following) or shared))
         before = first.between_samples if first.between_samples > 0 else before
     return [w for w in found if math.isfinite(w.gain) and w.fan_in > 0]
 
 
-def _weight(model: ModelSeen, layer: LayerSeen) -> ParameterSeen | None:
+def _weights(model: ModelSeen, layer: LayerSeen) -> list[ParameterSeen]:
     if any(word in layer.kind for word in LEFT_OUT):
-        return None
+        return []
     held = [model.parameters[n] for n in layer.parameters if n in model.parameters]
-    return next((p for p in held if len(p.shape) > 1 and not p.start.bad), None)
+    return [p for p in held if len(p.shape) > 1 and not p.start.bad and p.start.count > 1]
 
 
 def _fan_in(weight: ParameterSeen, layer: LayerSeen) -> int:
     shape = weight.shape
     if "Transpose" in layer.kind:
         return shape[0] * math.prod(shape[2:])
-    own_product = len(shape) == 2 and layer.kind != "Linear" and layer.input_shape is not None
-    if own_product and layer.input_shape and layer.input_shape[-1] == shape[0] != shape[1]:
-        return shape[0]  # x @ W
+    if len(shape) == 2 and layer.kind != "Linear":
+        return shape[0]  # of a person's own, as in x @ W
     return math.prod(shape[1:])
 
 

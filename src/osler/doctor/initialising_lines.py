@@ -6,11 +6,25 @@ from osler.doctor.case import Case
 from osler.doctor.script_reading import CallRead, dotted
 
 RANDOM = (
-    "normal_", "uniform_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_normal_", "kaiming_uniform_", "orthogonal_",
-    "sparse_", "randn", "rand", "randn_like", "rand_like", "normal", "xavier_uniform", "xavier_normal", "kaiming_normal",
+    "normal_", "uniform_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_normal_", "kaiming_uniform_",
+    "orthogonal_", "sparse_", "randn", "rand", "randn_like", "rand_like", "normal",
 )  # fmt: skip
 SCALING = ("mul_", "copy_", "div_")
-CONSTANT = ("constant_", "zeros_", "ones_", "fill_", "zero_", "zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "eye_", "dirac_")
+CONSTANT = (
+    "constant_",
+    "zeros_",
+    "ones_",
+    "fill_",
+    "zero_",
+    "zeros",
+    "ones",
+    "full",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "eye_",
+    "dirac_",
+)
 NOT_WEIGHTS = ("bias", "grad", "running", "hidden", "state", "target", "label", "mask", "momentum", "norm")
 
 
@@ -52,7 +66,13 @@ def _sets_weights(case: Case, call: CallRead) -> bool:
         return False
     statement = " ".join(case.script.lines[call.line - 1 : (call.node.end_lineno or call.line)])
     if call.last.endswith("_"):
-        return ".init." in call.name or call.name.startswith("init.") or "weight" in text or "data" in text or _of_parameter(call)
+        return (
+            ".init." in call.name
+            or call.name.startswith("init.")
+            or "weight" in text
+            or "data" in text
+            or _of_parameter(call)
+        )
     return "Parameter(" in statement or "weight" in statement or ".data" in statement or "copy_" in statement
 
 
@@ -75,7 +95,9 @@ def _scaled_line(case: Case, layer: str) -> int | None:
     if found is not None:
         return found
     for node in ast.walk(case.script.tree):
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Mult, ast.Div)):
-            if any(word in dotted(node.target) for word in ("weight", "data")) or dotted(node.target) in ("p", "param", "w"):
-                return node.lineno
+        if not (isinstance(node, ast.AugAssign) and isinstance(node.op, (ast.Mult, ast.Div))):
+            continue
+        name = dotted(node.target)
+        if "weight" in name or "data" in name or name in ("p", "param", "w"):
+            return node.lineno
     return None

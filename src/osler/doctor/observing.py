@@ -14,6 +14,8 @@ from osler.training.state import Training
 from osler.vitals.evidence import Evidence
 from osler.vitals.watch import Watch
 
+OF_PLAIN_SAMPLES = frozenset({"label-noise"})  # what neighbours tell only of samples that were not augmented
+
 
 class DoctorObserver(Observer):
     """Watches a run. Like every observer it changes nothing; it is the most curious of them.
@@ -26,12 +28,14 @@ class DoctorObserver(Observer):
     def __init__(self, folder: Path | None = None, name: str = "") -> None:
         self._folder, self._name = folder, name
         self._watch: Watch | None = None
+        self._augmented = False
         self.diagnosis: Diagnosis | None = None
         self.evidence: Evidence | None = None
 
     def started(self, training: Training) -> None:
         """Begins to watch."""
         self._watch = Watch()
+        self._augmented = training.recipe.recipe.data.augment.preset != "none"
         for group in training.groups.values():
             self._watch.know(training.model, group.optimizer)
         self._watch.install()
@@ -47,6 +51,8 @@ class DoctorObserver(Observer):
         probe(self._watch)
         evidence.script = self._name
         self.evidence, self.diagnosis = evidence, diagnose(evidence)
+        if self._augmented:
+            self.diagnosis.findings = [f for f in self.diagnosis.findings if f.fault not in OF_PLAIN_SAMPLES]
         if self._folder is not None:
             write_text(self._folder / ANSWER, json.dumps(self.diagnosis.as_json(), indent=2) + "\n")
             write_page(self.diagnosis, evidence, self._folder / PAGE)
@@ -55,7 +61,8 @@ class DoctorObserver(Observer):
         """Takes every hook off, also after an error: then what was seen until it is told."""
         if self._watch is not None:
             try:
-                self._conclude()
+                if self._watch.state.step:
+                    self._conclude()
             finally:
                 self._watch.uninstall()
                 self._watch = None

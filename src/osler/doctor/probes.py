@@ -122,7 +122,14 @@ def _batch_mixing(call: _Caller) -> dict[str, float] | None:
 
     moved = (call(one_other) - plain).abs().float()
     spread = float(plain.float().std(0).mean())
-    return {"own": float(moved[0].max()), "others": float(moved[1:].max()), "spread": spread, "batch": float(call.size)}
+    again = float((call() - plain).abs().max())  # of a network that changes itself at every call
+    return {
+        "own": float(moved[0].max()),
+        "others": float(moved[1:].max()),
+        "again": again,
+        "spread": spread,
+        "batch": float(call.size),
+    }
 
 
 def _input_ignored(call: _Caller) -> dict[str, float] | None:
@@ -132,7 +139,8 @@ def _input_ignored(call: _Caller) -> dict[str, float] | None:
     plain = call()
     zeroed = float((call(lambda t: t * 0) - plain).abs().max())
     rolled = float((call(lambda t: t.roll(1, 0)) - plain).abs().max())
-    return {"zeros": zeroed, "others": rolled, "size": float(plain.abs().max())}
+    spread = float(plain.float().std(0).max())
+    return {"zeros": zeroed, "others": rolled, "size": float(plain.abs().max()), "spread": spread}
 
 
 def _modes(call: _Caller) -> dict[str, Any] | None:

@@ -109,7 +109,7 @@ class RunFolder:
         """Removes what a run writes into a folder that was empty when it came. Files that others put there since stay."""
         for place in (self.path / "checkpoints", self.path / "tensorboard"):
             shutil.rmtree(place, ignore_errors=True)
-        for name in ("recipe.yaml", "run.db", "run.db-wal", "run.db-shm", "metrics.csv"):
+        for name in ("recipe.yaml", "run.db", "run.db-wal", "run.db-shm", "metrics.csv", "doctor.json", "doctor.html"):
             (self.path / name).unlink(missing_ok=True)
         self.remove_empty()
 

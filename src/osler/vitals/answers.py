@@ -36,6 +36,12 @@ def _spread(values: np.ndarray) -> float:
     return float(values.reshape(len(values), -1).astype(np.float64).std(0).mean())
 
 
+def disagree(label: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two targets of the same samples name other classes: class numbers, or shares of classes."""
+    first, second = (a.argmax(1) if a.ndim == 2 and a.shape[1] > 1 else a for a in (label, other))
+    return first.shape == second.shape and first.dtype == second.dtype == np.int64 and not np.array_equal(first, second)
+
+
 def _classes(output: np.ndarray, label: np.ndarray, edge: float | None) -> tuple[np.ndarray, np.ndarray] | None:
     """Answers and labels as class numbers; None where these are not classes."""
     batch = len(output)

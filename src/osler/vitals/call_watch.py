@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from osler.vitals import events
-from osler.vitals.answers import judge
+from osler.vitals.answers import disagree, judge
 from osler.vitals.evidence import Answers, Call, ModelSeen, Moment, Samples
 from osler.vitals.producers import producers
 from osler.vitals.sites import persons_site
@@ -137,6 +137,20 @@ class CallWatch:
             if entry.label is None and entry.size == size and (output is None or output.data_ptr() == entry.pointer):
                 self._give_label(entry, target)
                 return
+
+    def mixed(self, target: Tensor, output: Tensor) -> bool:
+        """Whether an output meets a second, other target: of mixed samples no label is right, and none is kept."""
+        for entry in reversed(self.recent):
+            if entry.pointer != output.data_ptr() or entry.label is None or entry.picks is None:
+                continue
+            if not disagree(entry.label, as_array(target)):
+                return False
+            entry.label, store = None, entry.model.train
+            if entry.batch in store.batches:
+                store.labels[store.batches.index(entry.batch)] = None
+            entry.pointer = -1
+            return True
+        return False
 
     def lost(self, value: float, size: int) -> None:
         """A loss was computed without a gradient, on that many samples."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from osler.vitals.evidence import Edge, Site
 from osler.vitals.producers import SITE, notes
@@ -21,7 +21,6 @@ EDGES_KEPT = 200
 OF_ROOTS = ("sqrt", "rsqrt", "reciprocal", "log", "log2", "log10", "log1p", "acos", "asin", "atanh")
 OF_POWERS = ("pow", "__pow__")
 OF_QUOTIENTS = ("div", "__truediv__", "true_divide", "divide")
-OF_SPREADS = ("std", "norm", "cdist")  # whose slope has no bound where they are 0
 OF_EXPONENTIALS = ("exp", "expm1", "exp2")  # which overflow
 # Where an operand lies at the edge: the value or the slope there is infinite.
 AT_EDGE: dict[str, Callable[[Tensor], Tensor]] = {
@@ -48,12 +47,9 @@ class EdgeWatch:
 
     def install(self, patches: Patches) -> None:
         """From now on they are seen, of tensors and of torch."""
-        for name in (*OF_ROOTS, *OF_POWERS, *OF_QUOTIENTS, *OF_SPREADS, *OF_EXPONENTIALS):
+        for name in (*OF_ROOTS, *OF_POWERS, *OF_QUOTIENTS, *OF_EXPONENTIALS):
             for owner in (Tensor, torch):
                 patches.replace(owner, name, functools.partial(self._wrap, name.strip("_").replace("truediv", "div")))
-        for name in ("norm", "vector_norm"):
-            patches.replace(torch.linalg, name, functools.partial(self._wrap, "norm"))
-        patches.replace(nn.functional, "pairwise_distance", functools.partial(self._wrap, "pairwise_distance"))
 
     def _wrap(self, name: str, original: Any) -> Any:
         state, note = self._state, self._state.guarded(self._note)
@@ -111,6 +107,4 @@ def _at_edge(name: str, value: Tensor, args: Any) -> Tensor:
         return other == 0
     if name == "pow" and given is not None and isinstance(other, (int, float)) and (other < 1 and other != 0):
         return given <= 0
-    if name in OF_SPREADS:
-        return value == 0
     return torch.isinf(value) if name in OF_EXPONENTIALS else torch.zeros((), device=value.device)

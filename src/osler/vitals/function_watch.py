@@ -136,7 +136,8 @@ class FunctionWatch:
             if not loss.made_by:
                 loss.made_by = producers(given)
         size = given.shape[0] if given.ndim else 0
-        if isinstance(target, Tensor) and target.ndim and target.shape[0] == size:
+        by_sample = isinstance(target, Tensor) and target.ndim and target.shape[0] == size
+        if by_sample and not (moment == "train" and self._calls.mixed(target, given)):
             self._calls.labelled(size, target)
         if moment == "evaluate" and value.numel() == 1:
             self._calls.lost(float(value), size)
@@ -202,9 +203,10 @@ class FunctionWatch:
             self._calls.labelled(a.shape[0], target, output)
 
     def _multiplied(self, name: str, value: Any, args: Any, kwargs: Any) -> None:
-        if self._state.dense and len(args) > 1 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
-            if sorted((args[0].ndim, args[1].ndim)) == [1, 2] and not self._state.running:
-                self._note_broadcast("mul", value, args)
+        tensors = len(args) > 1 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor)
+        looked_at = self._state.dense and tensors and not self._state.running
+        if looked_at and sorted((args[0].ndim, args[1].ndim)) == [1, 2]:
+            self._note_broadcast("mul", value, args)
 
     def _note_broadcast(self, name: str, value: Any, args: Any) -> None:
         a, b = args[0], args[1]

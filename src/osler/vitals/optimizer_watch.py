@@ -44,6 +44,7 @@ class _Optimizer:
 
     seen: OptimizerSeen
     cleared: bool = True
+    stale: bool = False  # whether the step that runs was counted as stale: a closure may clear gradients inside of it
     before: list[Tensor] = field(default_factory=list)
     numbered: dict[int, str] = field(default_factory=dict)
 
@@ -201,15 +202,15 @@ class OptimizerWatch:
             seen.empty_steps += 1
         elif all(float(norm) == 0 for norm in torch._foreach_norm(gradients)):
             seen.zero_steps += 1
-        if seen.steps > 1 and not known.cleared:
-            seen.stale_steps += 1
+        known.stale = seen.steps > 1 and not known.cleared
+        seen.stale_steps += known.stale
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         known, state = self._know(optimizer), self._state
         if state.dense and len(known.before) == sum(1 for _ in _held(optimizer)):
             self._sample(optimizer, known)
         known.before = []
-        known.cleared = False
+        known.cleared = known.stale = False
         self._calls.step_made()
         state.step_made()
 
@@ -305,6 +306,8 @@ class OptimizerWatch:
         self._state.event(events.ZERO_GRAD, site)
         known = self._know(optimizer)
         known.cleared = True
+        known.seen.stale_steps -= known.stale
+        known.stale = False
         if site is not None:
             known.seen.zero_sites[site] += 1
 

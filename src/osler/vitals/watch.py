@@ -4,6 +4,7 @@ Losses and weights are the same, bit for bit, as without it: no random number is
 and what fails in a recorder is counted, not raised.
 """
 
+import importlib
 import time
 import warnings
 from typing import Any
@@ -56,6 +57,9 @@ class Watch:
         if self._installed:
             return
         self._installed = True
+        importlib.import_module(
+            "torch._dynamo"
+        )  # as the first optimizer does; it must meet PyTorch's functions as they are
         self.state.began = time.perf_counter()
         for part in (self.modules, self.functions, self.optimizers, self.loaders, self.metrics, self.edges):
             part.install(self._patches)

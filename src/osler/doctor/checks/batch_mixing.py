@@ -1,5 +1,6 @@
 """A sample's answer that depends on the other samples of its batch."""
 
+import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from osler.doctor import thresholds
 from osler.doctor.case import Case
 from osler.doctor.fault import Fault, NotSeen, check
 from osler.doctor.loss_course import why_not_plain
+from osler.doctor.script_reading import CallRead
 from osler.structures.finding import Finding, Remedy, Where
 from osler.vitals.evidence import ModelSeen
 
@@ -35,8 +37,8 @@ FAULT = Fault(
     ),
 )
 
-BATCH_FIRST = ("RNN", "LSTM", "GRU", "MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer",
-               "Transformer")  # fmt: skip
+BATCH_FIRST = ("RNN", "LSTM", "GRU", "MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder",
+               "TransformerDecoderLayer", "Transformer")  # fmt: skip
 MOVING = ("view", "reshape", "permute", "transpose", "swapaxes", "flatten", "unflatten", "rearrange", "roll", "movedim")
 OVER_BATCH = ("mean", "sum", "max", "softmax", "cumsum", "sort", "flip", "cat", "norm", "normalize")
 
@@ -63,7 +65,8 @@ def look(case: Case) -> Iterator[Finding]:
         if trial is None or not _axis_is_samples(case, model, int(trial["batch"])) or _mixes_on_purpose(model):
             continue
         moved = trial["others"] / max(trial["spread"], 1e-12)
-        if not (trial["others"] > thresholds.MIXED_ABSOLUTE and moved > thresholds.MIXED):
+        noise = thresholds.MIXED_ABSOLUTE + 3 * trial.get("again", 0.0)
+        if not (trial["others"] > noise and moved > thresholds.MIXED):
             continue
         culprit = _culprit(case, model)
         sure = culprit is not None or moved > thresholds.MIXED_MUCH
@@ -80,12 +83,15 @@ def look(case: Case) -> Iterator[Finding]:
 def _axis_is_samples(case: Case, model: ModelSeen, batch: int) -> bool:
     """Whether the input's first axis holds samples: labels come one for each, and it is not the time of a sequence."""
     pairs = [(len(p), x) for p, x in zip(model.train.picks, model.train.labels, strict=True) if x is not None]
-    if batch < 2 or not pairs or any(size != len(labels) for size, labels in pairs):
+    by_loader = any(loader.batch_size == batch for loader in case.evidence.loaders)
+    if batch < 2 or not (pairs or by_loader) or any(size != len(labels) for size, labels in pairs):
         return False
     shapes = {c.inputs[0].shape for c in model.calls if c.moment == "train" and c.inputs}
-    by_loader = any(loader.batch_size == batch for loader in case.evidence.loaders)
     square = any(len(s) > 2 and s[0] == s[1] for s in shapes)
-    per_step = any(labels.ndim > 1 and labels.shape[1] > 1 and any(len(s) > 1 and s[1] == labels.shape[1] for s in shapes) for _, labels in pairs)
+    per_step = any(
+        labels.ndim > 1 and labels.shape[1] > 1 and any(len(s) > 1 and s[1] == labels.shape[1] for s in shapes)
+        for _, labels in pairs
+    )
     sequential = any(x.kind in BATCH_FIRST for x in case.layers(model))
     return by_loader or not (sequential and (square or per_step))
 
@@ -109,7 +115,9 @@ def _culprit(case: Case, model: ModelSeen) -> Culprit | None:
         if entry["made"]:
             return _layer(case, model, entry["layer"], entry["kind"])
         before = entry["layer"]
-    suspect = next((x for x in case.layers(model) if x.kind in BATCH_FIRST and x.options.get("batch_first") is False), None)
+    suspect = next(
+        (x for x in case.layers(model) if x.kind in BATCH_FIRST and x.options.get("batch_first") is False), None
+    )
     if suspect is not None:
         return _layer(case, model, suspect.name, suspect.kind)
     return _operation(case, model, before, None) if passed else None
@@ -122,7 +130,8 @@ def _layer(case: Case, model: ModelSeen, name: str, kind: str) -> Culprit | None
         made = model.layers.get(owner) or layer
         return Culprit(
             case.where(made.site if made else None, owner),
-            f"; {owner} ({made.kind if made else kind}) takes the time axis first and is given the batch first, so that it runs along the batch",
+            f"; {owner} ({made.kind if made else kind}) takes the time axis first and is given the batch "
+            "first, so that it runs along the batch",
             f"Create {owner} with batch_first=True, or transpose the first two axes before and after it.",
         )
     own = _line_in_forward(case, MOVING + OVER_BATCH, kind) if kind in case.script.classes() else None
@@ -140,7 +149,7 @@ def _operation(case: Case, model: ModelSeen, before: str | None, after: str | No
     first, last = _called(case, before) or 0, _called(case, after) or 10**9
     if first > last:
         first, last = 0, 10**9
-    line = next((found for names in (MOVING, OVER_BATCH) if (found := _line_in_forward(case, names, None, first, last)) is not None), None)
+    line = _line_in_forward(case, MOVING + OVER_BATCH, None, first, last)
     if line is None:
         return None
     place = f"before {after}" if after else f"after {before}"
@@ -154,17 +163,44 @@ def _operation(case: Case, model: ModelSeen, before: str | None, after: str | No
 def _called(case: Case, name: str | None) -> int | None:
     """The line in a method at which the layer, or the part of the network that it stands in, is called."""
     attribute = f"self.{name.partition('.')[0]}" if name else ""
-    return next((c.line for c in case.script.calls if c.name == attribute and not c.function.endswith("__init__")), None)
+    return next(
+        (c.line for c in case.script.calls if c.name == attribute and not c.function.endswith("__init__")), None
+    )
 
 
-def _line_in_forward(case: Case, names: tuple[str, ...], kind: str | None = None, first: int = 0, last: int = 10**9) -> int | None:
+def _line_in_forward(
+    case: Case, names: tuple[str, ...], kind: str | None = None, first: int = 0, last: int = 10**9
+) -> int | None:
     """The last line of a forward, between two lines, at which one of these is called."""
-    lines = [
-        c.line
+    calls = [
+        c
         for c in case.script.calls_of(*names)
         if c.function.rpartition(".")[2] not in ("", "__init__")
         and "." in c.function
         and first <= c.line <= last
         and (kind is None or c.function.startswith(f"{kind}."))
     ]
-    return lines[-1] if lines else None
+    return max(calls, key=lambda c: (_suspicion(c), c.line)).line if calls else None
+
+
+def _suspicion(call: CallRead) -> int:
+    """How likely a call moves values along the first axis: 2 where it names that axis, 0 where it keeps it."""
+    text = call.text()
+    arguments = [ast.unparse(a) for a in (*call.node.args, *(k.value for k in call.node.keywords))]
+    if call.last in ("view", "reshape"):
+        first = arguments[0] if arguments else ""
+        if first.startswith("torch.") or "." not in call.name:
+            first = arguments[1] if len(arguments) > 1 else ""
+        kept = any(word in first for word in ("size(0)", "shape[0]", "len(", "-1", "batch", "bs")) or first in (
+            "b",
+            "B",
+            "n",
+            "N",
+        )
+        return 0 if kept else 2
+    if call.last in ("transpose", "permute", "swapaxes", "movedim"):
+        return 2 if ("0" in arguments[:2] and arguments[:1] != ["0"]) or {"0", "1"} <= set(arguments[:2]) else 0
+    if call.last in OVER_BATCH:
+        named = arguments[-1:] == ["0"] or "dim=0" in text or "axis=0" in text
+        return 2 if named else 0
+    return 1 if call.last in ("rearrange", "roll") else 0

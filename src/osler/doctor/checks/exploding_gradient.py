@@ -73,7 +73,8 @@ def _over_time(case: Case, model: ModelSeen) -> Finding | None:
         count, first, last = calls
         if last > 0 and first > thresholds.EXPLODED * last:
             return FAULT.found(
-                f"{layer.name} runs {count} times in a step; the gradient at its first run is {first:.3g}, {first / last:.3g} times "
+                f"{layer.name} runs {count} times in a step; the gradient at its first run is {first:.3g}, "
+                f"{first / last:.3g} times "
                 "that at its last",
                 where=_where(case, layer),
                 certainty=0.88,
@@ -103,8 +104,14 @@ def _from_the_start(case: Case, optimizer: OptimizerSeen) -> Finding | None:
         return None
     recurrent = _recurrent(case)
     told = f"{norm:.3g}" if math.isfinite(norm) else "beyond what float32 holds"
-    through = f"; it comes back through {recurrent.name}, which multiplies it at every step of the sequence" if recurrent else ""
-    worst = max(first.gradients, key=lambda name: first.gradients[name] if math.isfinite(first.gradients[name]) else math.inf)
+    through = (
+        f"; it comes back through {recurrent.name}, which multiplies it at every step of the sequence"
+        if recurrent
+        else ""
+    )
+    worst = max(
+        first.gradients, key=lambda name: first.gradients[name] if math.isfinite(first.gradients[name]) else math.inf
+    )
     return FAULT.found(
         f"before the first update the norm of all gradients is {told} already, so that no learning rate is the reason{through}",
         where=_where(case, recurrent) if recurrent else case.where(None, worst.rpartition(".")[0]),

@@ -8,7 +8,9 @@ import numpy as np
 from osler.doctor import thresholds
 from osler.doctor.case import Case
 from osler.doctor.fault import Fault, check
-from osler.doctor.freshly_drawn import is_freshly_drawn
+from osler.doctor.freshly_drawn import is_freshly_drawn, learnt_before
+from osler.doctor.loss_left import has_learnt
+from osler.doctor.script_reading import dotted
 from osler.structures.finding import Finding, Remedy, Where
 from osler.vitals.evidence import ModelSeen, ParameterSeen
 
@@ -27,10 +29,16 @@ FAULT = Fault(
         "initialiser draws, and that are equal to no weights learnt before"
     ),
     remedies=(
-        Remedy("unfreeze", "Remove the line that sets requires_grad to False, or restrict it to layers with loaded weights."),
+        Remedy(
+            "unfreeze",
+            "Remove the line that sets requires_grad to False, or restrict it to layers with loaded weights.",
+        ),
         Remedy("load weights", "Load pre-trained weights into the frozen part before it is frozen."),
     ),
-    sources=("TrainCheck (Jiang et al. 2025): frozen layers by mistake", "Yosinski et al. 2014, section 4: random frozen features"),
+    sources=(
+        "TrainCheck (Jiang et al. 2025): frozen layers by mistake",
+        "Yosinski et al. 2014, section 4: random frozen features",
+    ),
 )
 
 
@@ -38,8 +46,12 @@ FAULT = Fault(
 def look(case: Case) -> Iterator[Finding]:
     """Looks at which parameters may learn, and whether the others are still as they were drawn."""
     for model in case.models:
-        matrices = {n: p for n, p in model.parameters.items() if len(p.shape) >= 2 and "Embedding" not in _kind(model, p)}
-        frozen = {n: p for n, p in matrices.items() if not p.requires_grad and not p.moved and not _learnt_before(case, n, p)}
+        matrices = {
+            n: p for n, p in model.parameters.items() if len(p.shape) >= 2 and "Embedding" not in _kind(model, p)
+        }
+        frozen = {
+            n: p for n, p in matrices.items() if not p.requires_grad and not p.moved and not learnt_before(case, n, p)
+        }
         fresh = {n: p for n, p in frozen.items() if is_freshly_drawn(p)}
         head = _head(case, model)
         head_frozen = head is not None and any(p.layer == head for p in frozen.values())
@@ -51,12 +63,20 @@ def look(case: Case) -> Iterator[Finding]:
         if share < thresholds.SHARE_FROZEN and not head_frozen:
             continue
         layers = list(dict.fromkeys(p.layer for p in fresh.values()))
-        meant = not head_frozen and _random_features(fresh)
+        meant = not head_frozen and _random_features(fresh) and has_learnt(case, thresholds.LEARNT_ON_RANDOM_FEATURES)
         yield FAULT.found(
             f"{len(layers)} of {len({p.layer for p in matrices.values()})} layers ({', '.join(layers[:4])}; {share:.0%} of the "
             f"weights) have requires_grad=False, and their weights are still as an initialiser draws them: "
-            + ("no learnt ones were ever put in" if not head_frozen else "the last layer decides the answers and cannot learn"),
-            severity="note" if meant else "critical" if share > thresholds.SHARE_FROZEN_CRITICAL or head_frozen else "warning",
+            + (
+                "no learnt ones were ever put in"
+                if not head_frozen
+                else "the last layer decides the answers and cannot learn"
+            ),
+            severity="note"
+            if meant
+            else "critical"
+            if share > thresholds.SHARE_FROZEN_CRITICAL or head_frozen
+            else "warning",
             where=_where(case, model, head if head_frozen and head else layers[0]),
             certainty=0.93,
         )
@@ -67,23 +87,13 @@ def _kind(model: ModelSeen, parameter: ParameterSeen) -> str:
     return layer.kind if layer is not None else ""
 
 
-def _learnt_before(case: Case, name: str, parameter: ParameterSeen) -> bool:
-    """Whether another network had these values: at its end, where it was trained before; or at its start, of a copy."""
-    for model in case.evidence.models:
-        for other_name, other in model.parameters.items():
-            if other is parameter or other.shape != parameter.shape or other.end_values is None:
-                continue
-            if np.array_equal(other.end_values, parameter.start_values) and (other.moved or other.gradients_seen):
-                return True
-            same_start = np.array_equal(other.start_values, parameter.start_values)
-            if same_start and other.requires_grad and other_name != name:
-                return True  # a copy within the network, such as a target that has not moved yet
-    return False
-
-
 def _head(case: Case, model: ModelSeen) -> str | None:
     """The last layer with weights that runs."""
-    weighted = [x for x in case.layers(model) if any(len(model.parameters[n].shape) >= 2 for n in x.parameters if n in model.parameters)]
+    weighted = [
+        x
+        for x in case.layers(model)
+        if any(len(model.parameters[n].shape) >= 2 for n in x.parameters if n in model.parameters)
+    ]
     return weighted[-1].name if len(weighted) > 1 else None
 
 
@@ -130,13 +140,17 @@ def _around(case: Case, line: int) -> str:
 
 def _lines(case: Case) -> Iterator[int]:
     for node in ast.walk(case.script.tree):
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute) and t.attr == "requires_grad" for t in node.targets):
-            if not (isinstance(node.value, ast.Constant) and node.value.value is True):
+        if isinstance(node, ast.Assign):
+            set_here = any(isinstance(t, ast.Attribute) and t.attr == "requires_grad" for t in node.targets)
+            if set_here and not (isinstance(node.value, ast.Constant) and node.value.value is True):
                 yield node.lineno
-        elif isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            off = [*node.args, *(k.value for k in node.keywords if k.arg in (None, "requires_grad", "freeze"))]
-            if name == "requires_grad_" and any(isinstance(v, ast.Constant) and v.value is False for v in off):
-                yield node.lineno
-            elif name == "Parameter" and any(k.arg == "requires_grad" and getattr(k.value, "value", None) is False for k in node.keywords):
-                yield node.lineno
+        elif isinstance(node, ast.Call) and _switches_off(node):
+            yield node.lineno
+
+
+def _switches_off(node: ast.Call) -> bool:
+    """`x.requires_grad_(False)`, and `nn.Parameter(x, requires_grad=False)`."""
+    name = dotted(node.func).rpartition(".")[2] or getattr(node.func, "attr", "")
+    first = [*node.args, *(k.value for k in node.keywords)] if name == "requires_grad_" else []
+    by_name = [k.value for k in node.keywords if k.arg == "requires_grad"] if name == "Parameter" else []
+    return any(isinstance(v, ast.Constant) and v.value is False for v in (*first, *by_name))

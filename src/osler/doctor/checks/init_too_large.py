@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from osler.doctor import thresholds
 from osler.doctor.case import Case
 from osler.doctor.fault import Fault, check
-from osler.doctor.initial_weights import InitialWeights, initial_weights
+from osler.doctor.initial_weights import initial_weights
 from osler.doctor.initialising_lines import random_line
 from osler.doctor.loss_course import taught_loss
 from osler.doctor.loss_left import has_learnt
@@ -42,31 +42,30 @@ FAULT = Fault(
 @check(FAULT)
 def look(case: Case) -> Iterator[Finding]:
     """Looks at the spread of weights at the start, and at what it does to the outputs."""
+    learnt = has_learnt(case, thresholds.LEARNT_ANYWAY)
     for model in case.models:
         weights = [w for w in initial_weights(case, model) if not w.normalised]
-        large = [w for w in weights if w.against_he > thresholds.LARGE_WEIGHTS and w.gain > thresholds.LARGE_GAIN]
-        if model.loaded or not large or not _harms(case, model, weights, large):
+        large = [w for w in weights if w.against_he > thresholds.LARGE_WEIGHTS]
+        most = len(large) >= thresholds.SHARE_OF_LAYERS * len(weights)
+        wild = _wild(case, model)
+        if model.loaded or not large or not (most or wild) or (learnt and not (most and wild)):
             continue
         worst = max(large, key=lambda w: w.against_he)
         line = random_line(case, worst.layer)
         yield FAULT.found(
             f"{len(large)} of {len(weights)} layers start too large: the weights of {worst.layer} have a standard deviation of "
-            f"{worst.std:.3g}, where {worst.fan_in:,} inputs ask for about {worst.he:.2g}; the layer makes the differences between "
-            f"samples {worst.gain:.3g} times as large{_start(case)}",
+            f"{worst.std:.3g}, where {worst.fan_in:,} inputs ask for about {worst.he:.2g}; the layer multiplies "
+            f"what goes in by about {worst.std * math.sqrt(worst.fan_in):.3g}{_start(case)}",
+            severity="warning" if learnt else "critical",
             where=case.line(line, worst.layer) if line else case.where(None, worst.layer),
             certainty=0.93 if worst.against_he > 2 * thresholds.LARGE_WEIGHTS else 0.86,
         )
 
 
-def _harms(case: Case, model: ModelSeen, weights: list[InitialWeights], large: list[InitialWeights]) -> bool:
-    """Whether most layers are so, or the first answers are far too wild, or an activation is saturated from the start."""
-    if has_learnt(case, thresholds.LEARNT_ANYWAY):
-        return False
-    if len(large) >= thresholds.SHARE_OF_LAYERS * len(weights):
-        return True
-    first, guess = _first_loss(case), _guess(case)
+def _wild(case: Case, model: ModelSeen) -> bool:
+    """Whether the first answers are far worse than guessing, or an activation is saturated from the start."""
     saturated = any(x.samples and x.samples[0].saturated > thresholds.SATURATED for x in case.layers(model))
-    return saturated or first > thresholds.WILD_START * guess
+    return saturated or _first_loss(case) > thresholds.WILD_START * _guess(case)
 
 
 def _first_loss(case: Case) -> float:

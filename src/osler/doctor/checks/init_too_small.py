@@ -45,7 +45,11 @@ def look(case: Case) -> Iterator[Finding]:
         weights = initial_weights(case, model)
         hidden = weights[:-1]
         small = [w for w in hidden if 0 < w.against_he < thresholds.SMALL_WEIGHTS and w.gain < thresholds.SMALL_GAIN]
-        if model.loaded or len(small) < max(1, thresholds.SHARE_OF_LAYERS * len(hidden)) or any(w.normalised for w in small):
+        if (
+            model.loaded
+            or len(small) < max(1, thresholds.SHARE_OF_LAYERS * len(hidden))
+            or any(w.normalised for w in small)
+        ):
             continue
         left = math.prod(w.gain for w in weights)
         if not left <= thresholds.SIGNAL_LEFT or has_learnt(case, thresholds.LEARNT_ANYWAY):

@@ -9,6 +9,7 @@ from osler.doctor.case import Case
 from osler.doctor.fault import Fault, NotSeen, check
 from osler.doctor.layer_places import calling_line
 from osler.structures.finding import Finding, Remedy, Where
+from osler.vitals.activations import RELU_FAMILY, SIGMOIDS, TANHS
 from osler.vitals.evidence import LayerSeen, ModelSeen
 
 FAULT = Fault(
@@ -51,15 +52,21 @@ def look(case: Case) -> Iterator[Finding]:
             continue
         size = max(trial["size"], 1e-12)
         most = max(trial["zeros"], trial["others"])
-        if most > thresholds.IGNORED * size or not all(_same_for_all(c.between_samples, c.output.std if c.output else 0.0) for c in first):
+        alike = all(_same_for_all(c.between_samples, c.output.std if c.output else 0.0) for c in first)
+        differ = trial["spread"] > 1e3 * thresholds.IGNORED * size  # outputs do, though not with the input
+        if most > thresholds.IGNORED * size or not (alike or differ):
             continue
-        if _starts_alike(model):
-            continue  # the weights do not let it through: that is told of them
+        if _starts_alike(model) or _starts_dead(case, model) or _fades(case, model):
+            continue  # that is told of the weights, or of the units
         layer = _first_constant(case, model)
         yield FAULT.found(
-            f"other inputs, and zeros, move the outputs of {model.name} by at most {most:.2g}, where outputs are of size {size:.3g}; from "
-            f"the first call on all {first[0].inputs[0].shape[0]} samples of a batch got the same answer"
-            + (f": what {layer.name} puts out does not depend on the sample" if layer else ""),
+            f"other inputs, and zeros, move the outputs of {model.name} by at most {most:.2g}, where outputs are of size {size:.3g}"
+            + (
+                f"; from the first call on all {first[0].inputs[0].shape[0]} samples of a batch got the same answer"
+                if alike
+                else ""
+            )
+            + (f": what {layer.name} puts out does not depend on the sample" if layer and alike else ""),
             where=_where(case, model, layer),
             certainty=0.95,
         )
@@ -75,11 +82,36 @@ def _starts_alike(model: ModelSeen) -> bool:
     return any(p.start.std * math.sqrt(math.prod(p.shape[1:])) < thresholds.LETS_NOTHING_THROUGH for p in matrices)
 
 
+def _starts_dead(case: Case, model: ModelSeen) -> bool:
+    """Whether an activation puts out zeros, or the ends of its range, for all that comes in, though that still varies."""
+    layers = [x for x in case.layers(model) if x.samples]
+    varies = True
+    for layer in layers:
+        if layer.kind in RELU_FAMILY | SIGMOIDS | TANHS and varies:
+            first = [s for s in layer.samples[:6] if s.step == layer.samples[0].step]
+            if any(s.output.zeros == 1 or s.saturated > thresholds.ALL_SATURATED for s in first):
+                return True
+        varies = layer.samples[0].between_samples > 0
+    return False
+
+
+def _fades(case: Case, model: ModelSeen) -> bool:
+    """Whether the difference between samples goes under in rounding little by little, over layers that each weaken it."""
+    ratios = [
+        (s.between_samples / max(abs(s.output.mean) + s.output.std, 1e-12))
+        for x in case.layers(model)
+        if x.samples and not math.isnan((s := x.samples[0]).between_samples)
+    ]
+    gone = next((k for k, ratio in enumerate(ratios) if ratio <= thresholds.IGNORED), len(ratios))
+    return 0 < gone < len(ratios) and ratios[gone - 1] < thresholds.FADED
+
+
 def _first_constant(case: Case, model: ModelSeen) -> LayerSeen | None:
     """The first layer in the first training pass that puts out the same for all samples."""
     for layer in case.layers(model):
-        if layer.samples and _same_for_all(layer.samples[0].between_samples, abs(layer.samples[0].output.mean) + layer.samples[0].output.std):
-            if not math.isnan(layer.samples[0].between_samples):
+        if layer.samples and not math.isnan(layer.samples[0].between_samples):
+            output = layer.samples[0].output
+            if _same_for_all(layer.samples[0].between_samples, abs(output.mean) + output.std):
                 return layer
     return None
 
@@ -117,14 +149,16 @@ def _overwritten(case: Case, model: ModelSeen) -> int | None:
 
 
 def _only_shape(value: ast.expr, names: set[str]) -> bool:
-    """Whether an expression reads of these names nothing but sizes and types: `torch.zeros_like(x)`, `torch.randn(x.shape[0], 8)`."""
-    made = [n for n in ast.walk(value) if isinstance(n, ast.Call) and ast.unparse(n.func).rpartition(".")[2] in _MADE_ANEW]
+    """Whether an expression reads of these names nothing but sizes and types, as `torch.zeros_like(x)` does."""
+    made = [
+        n for n in ast.walk(value) if isinstance(n, ast.Call) and ast.unparse(n.func).rpartition(".")[2] in _MADE_ANEW
+    ]
     inside = {id(n) for call in made for n in ast.walk(call)}
     reads = [n for n in ast.walk(value) if isinstance(n, ast.Name) and n.id in names]
     return bool(made) and bool(reads) and all(id(n) in inside for n in reads)
 
 
 _MADE_ANEW = (
-    "zeros_like", "ones_like", "rand_like", "randn_like", "empty_like", "full_like", "zeros", "ones", "rand", "randn", "full", "new_zeros",
-    "new_ones", "arange",
+    "zeros_like", "ones_like", "rand_like", "randn_like", "empty_like", "full_like", "zeros", "ones", "rand", "randn", "full",
+    "new_zeros", "new_ones", "arange",
 )  # fmt: skip

@@ -22,9 +22,14 @@ FAULT = Fault(
     seen_by="new parameters are registered at one line again and again during training calls, and a gradient runs to them",
     remedies=(
         Remedy("create it once", "Create the layer in __init__ and keep it as an attribute; call it in forward."),
-        Remedy("size from data", "If its size is not known before, use a lazy layer such as nn.LazyLinear in __init__."),
+        Remedy(
+            "size from data", "If its size is not known before, use a lazy layer such as nn.LazyLinear in __init__."
+        ),
     ),
-    sources=("StackOverflow case 84 of the published collections", "PyTorch documentation, Module.__init__ and lazy modules"),
+    sources=(
+        "StackOverflow case 84 of the published collections",
+        "PyTorch documentation, Module.__init__ and lazy modules",
+    ),
 )
 
 
@@ -38,7 +43,8 @@ def look(case: Case) -> Iterator[Finding]:
                 continue
             place, layer = _called_at(case, site)
             yield FAULT.found(
-                f"{count:,} parameters were made here during {calls:,} training calls of {model.name}: the layer starts from new random "
+                f"{count:,} parameters were made here during {calls:,} training calls of {model.name}: the "
+                "layer starts from new random "
                 "weights in every step, and no optimizer ever holds them",
                 where=case.where(place, layer),
                 certainty=0.97,
@@ -55,7 +61,13 @@ def _learns(case: Case, model: ModelSeen, site: Site) -> bool:
 
 def _attributes(case: Case, site: Site) -> list[str]:
     """The attributes that are assigned at the line."""
-    return [n for a in case.script.assignments if a.line <= site.line <= (a.value.end_lineno or a.line) for n in a.names if n.startswith("self.")]
+    return [
+        n
+        for a in case.script.assignments
+        if a.line <= site.line <= (a.value.end_lineno or a.line)
+        for n in a.names
+        if n.startswith("self.")
+    ]
 
 
 def _called_at(case: Case, site: Site) -> tuple[Site, str | None]:

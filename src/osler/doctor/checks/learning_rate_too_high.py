@@ -101,9 +101,9 @@ def _outcome(case: Case, optimizer: OptimizerSeen, ratios: list[Ratio], unusual:
     if unusual and again and end > thresholds.HARDLY_LEARNT * reference:
         return f"the loss began at {first:.3g} and ends at {end:.3g}, at a rate beyond the usual", 0.6
     far = unusual and case.classifies and effective_rate(optimizer) >= thresholds.FAR_UNUSUAL_ADAPTIVE_RATE
-    if far and again and len(ratios[0].by_matrix) > 1 and end > thresholds.FAR_UNUSUAL_LEFT * reference:
-        if loss.change(0.6, 1.0)[1] > -4:
-            return f"the loss stands at {end:.3g} after a start of {first:.3g}, at a rate far beyond the usual", 0.58
+    deep, stuck = len(ratios[0].by_matrix) > 1, end > thresholds.FAR_UNUSUAL_LEFT * reference
+    if far and again and deep and stuck and loss.change(0.6, 1.0)[1] > -4:
+        return f"the loss stands at {end:.3g} after a start of {first:.3g}, at a rate far beyond the usual", 0.58
     late = [r.middle for r in ratios if r.step > ratios[-1].step / 2]
     if end > thresholds.HARDLY_LEARNT * reference and late and np.median(late) > thresholds.UPDATE_STAYS_LARGE:
         return (

@@ -42,6 +42,7 @@ FAULT = Fault(
     ),
 )
 
+
 @dataclass(frozen=True, slots=True)
 class FirstBad:
     """When values stopped to be numbers."""
@@ -71,9 +72,11 @@ def look(case: Case) -> Iterator[Finding]:
     layer = _bad_layer(case, first.update)
     edge = edge_at(case)
     if targets is not None:
-        loss, sample = targets
+        given, sample = targets
         bad = sample.target.bad if sample.target is not None else 0
-        yield _finding(f"{when}: of the targets {bad} of a batch were NaN or infinite before", case.where(loss.site), 0.9)
+        yield _finding(
+            f"{when}: of the targets {bad} of a batch were NaN or infinite before", case.where(given.site), 0.9
+        )
     elif edge is not None and (edge.proven or not first.grew):
         yield _of_edge(case, first, when, edge)
     elif layer is not None and not first.grew:
@@ -85,7 +88,11 @@ def look(case: Case) -> Iterator[Finding]:
     else:
         grown = ", to which it had grown" if first.grew and math.isfinite(first.before) else ""
         losses = case.losses()
-        yield _finding(f"{when}{grown}", case.where(losses[0].site) if losses else Where(), 0.55 if first.grew or first.at_once else 0.7)
+        yield _finding(
+            f"{when}{grown}",
+            case.where(losses[0].site) if losses else Where(),
+            0.55 if first.grew or first.at_once else 0.7,
+        )
 
 
 def _finding(evidence: str, where: Where, certainty: float, change: str | None = None) -> Finding:
@@ -117,7 +124,12 @@ def _first_bad(case: Case) -> FirstBad | None:
     finite = [value for when, value in losses if math.isfinite(value) and when <= step]
     sizes = [size for when, _, size in gradients if math.isfinite(size) and when <= step]
     at_end = [size for when, _, size in gradients if when == step]
-    return FirstBad(step, what.rpartition(".")[0] or what, finite[-1] if finite else math.nan, _grew(finite, sizes) or _overflows(case, at_end))
+    return FirstBad(
+        step,
+        what.rpartition(".")[0] or what,
+        finite[-1] if finite else math.nan,
+        _grew(finite, sizes) or _overflows(case, at_end),
+    )
 
 
 def _grew(losses: list[float], gradients: list[float]) -> bool:
@@ -137,7 +149,9 @@ def _overflows(case: Case, sizes: list[float]) -> bool:
 
 
 def _bad_target(case: Case) -> tuple[LossSeen, LossSample] | None:
-    return next(((loss, s) for loss in case.losses() for s in loss.samples if s.target is not None and s.target.bad), None)
+    return next(
+        ((loss, s) for loss in case.losses() for s in loss.samples if s.target is not None and s.target.bad), None
+    )
 
 
 def _bad_loss(case: Case) -> LossSeen | None:

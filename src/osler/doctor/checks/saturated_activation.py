@@ -46,26 +46,46 @@ def look(case: Case) -> Iterator[Finding]:
     for model in case.models:
         layers = case.layers(model)
         weighted = [x.order or 0 for x in layers if x.parameters]
-        hidden = [x for x in layers if x.kind in SIGMOIDS | TANHS and weighted and (x.order or 0) < max(weighted) and x.samples]
+        hidden = [
+            x
+            for x in layers
+            if x.kind in SIGMOIDS | TANHS and weighted and (x.order or 0) < max(weighted) and x.samples
+        ]
         worst = max(hidden, key=_saturated, default=None)
         if worst is None or _saturated(worst) < thresholds.SATURATED:
             continue
         share, start = _saturated(worst), worst.samples[0].saturated
         from_start = start > thresholds.SATURATED
-        before = next((x for x in reversed(layers) if (x.order or 0) < (worst.order or 0) and x.parameters and x.samples), None)
+        before = next(
+            (x for x in reversed(layers) if (x.order or 0) < (worst.order or 0) and x.parameters and x.samples), None
+        )
         given = before.samples[0].output if before is not None else None
-        size = f"; what {before.name} puts out spreads by {given.std:.2g} from the start" if from_start and before and given else ""
+        size = (
+            f"; what {before.name} puts out spreads by {given.std:.2g} from the start"
+            if from_start and before and given
+            else ""
+        )
         yield FAULT.found(
-            f"{share:.0%} of the outputs of {worst.name} ({worst.kind}) lie where its slope is under 1 % of its largest (at the first "
+            f"{share:.0%} of the outputs of {worst.name} ({worst.kind}) lie where its slope is under 1 % of "
+            "its largest (at the first "
             f"update {start:.0%}){size}",
             severity="note" if learnt else "critical" if share > thresholds.SATURATED_NEARLY_ALL else "warning",
             where=case.where(worst.site, worst.name),
             certainty=0.76 if from_start else 0.62,
-            series=(Series("saturated outputs", tuple(s.step for s in worst.samples), tuple(s.saturated for s in worst.samples)),),
+            series=(
+                Series(
+                    "saturated outputs", tuple(s.step for s in worst.samples), tuple(s.saturated for s in worst.samples)
+                ),
+            ),
         )
 
 
 def _saturated(layer: LayerSeen) -> float:
-    """The median of the last samples."""
-    last = [s.saturated for s in layer.samples[-thresholds.LAST_SAMPLES :] if s.saturated == s.saturated]
-    return float(np.median(last)) if last else 0.0
+    """The median of the last samples, of the call within a step that has most: a line may stand for several layers."""
+    calls: dict[int, list[float]] = {}
+    for sample in layer.samples:
+        if sample.saturated == sample.saturated:
+            calls.setdefault(sample.call, []).append(sample.saturated)
+    if len(calls) > thresholds.LAYERS_OF_A_LINE:
+        calls = {0: [s.saturated for s in layer.samples if s.saturated == s.saturated]}
+    return max((float(np.median(shares[-thresholds.LAST_SAMPLES :])) for shares in calls.values()), default=0.0)

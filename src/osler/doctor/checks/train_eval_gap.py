@@ -104,7 +104,11 @@ def _norms(case: Case, model: ModelSeen, seen: dict[str, Any]) -> Iterator[Findi
     """Statistics that were kept are not those of the batches."""
     first = next((x.name for x in case.layers(model) if is_norm(model, x.name)), None)
     agreement = seen["agreement"]
-    far = agreement < thresholds.MODES_AGREE if not math.isnan(agreement) else seen["outputs"] > thresholds.MODES_APART
+    far = (
+        agreement < thresholds.MODES_ANSWER_ALIKE
+        if not math.isnan(agreement)
+        else seen["outputs"] > thresholds.MODES_APART
+    )
     worse = _worse(case, model)
     if first is None or not far or not worse or seen["outputs"] < 4 * seen["noise"]:
         return

@@ -27,7 +27,10 @@ FAULT = Fault(
         Remedy("register the layers", "Keep them in nn.ModuleList, nn.ModuleDict or nn.Sequential."),
         Remedy("add them by name", "Call self.add_module(name, layer) for each; for tensors use nn.ParameterList."),
     ),
-    sources=("PyTorch documentation, Module and ModuleList", "PyTorch issues 715, 666, 1053, 59925, 72580: asked for since 2017"),
+    sources=(
+        "PyTorch documentation, Module and ModuleList",
+        "PyTorch issues 715, 666, 1053, 59925, 72580: asked for since 2017",
+    ),
 )
 
 CONTAINERS = (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
@@ -74,7 +77,7 @@ def _stored(case: Case, name: str, site: Site | None) -> AssignmentRead | None:
     attribute = f"self.{name.rpartition('.')[2]}"
     found = [a for a in case.script.assignments if attribute in a.names and _is_container(a.value)]
     near = [a for a in found if site is not None and abs(a.line - site.line) <= 30]
-    return (near or found or [None])[0]
+    return next(iter(near or found), None)
 
 
 def _is_container(value: ast.expr) -> bool:
@@ -107,7 +110,8 @@ def _bare_parameters(case: Case, unknown: int) -> Iterator[Finding]:
             name = names[0].removeprefix("self.")
             kind = "in a plain container" if parameters else "as a plain tensor"
             yield FAULT.found(
-                f"{name} keeps what is to be learnt {kind}: {unknown} tensors get gradients, belong to no network's parameters() and "
+                f"{name} keeps what is to be learnt {kind}: {unknown} tensors get gradients, belong to no "
+                "network's parameters() and "
                 "are in no optimizer",
                 where=case.line(assignment.line, name),
                 certainty=0.93,
@@ -117,4 +121,6 @@ def _bare_parameters(case: Case, unknown: int) -> Iterator[Finding]:
 
 
 def _asks_for_gradient(call: ast.Call) -> bool:
-    return any(k.arg == "requires_grad" and isinstance(k.value, ast.Constant) and k.value.value is True for k in call.keywords)
+    return any(
+        k.arg == "requires_grad" and isinstance(k.value, ast.Constant) and k.value.value is True for k in call.keywords
+    )

@@ -24,7 +24,10 @@ FAULT = Fault(
         Remedy("use the layer", "Call the layer in forward, and pass on what it puts out."),
         Remedy("remove the layer", "If it is not needed, take it out of the network."),
     ),
-    sources=("TrainCheck (Jiang et al. 2025), unused layers", "PyTorch documentation, DistributedDataParallel find_unused_parameters"),
+    sources=(
+        "TrainCheck (Jiang et al. 2025), unused layers",
+        "PyTorch documentation, DistributedDataParallel find_unused_parameters",
+    ),
 )
 
 
@@ -32,7 +35,7 @@ FAULT = Fault(
 def look(case: Case) -> Iterator[Finding]:
     """Looks at parameters without a gradient at all steps at which they were looked at."""
     for model in case.models:
-        unused = without_gradient(model)
+        unused = without_gradient(case, model)
         if not unused or not any(p.gradients_seen for p in model.parameters.values()):
             continue
         layers = list(dict.fromkeys(model.parameters[name].layer for name in unused))
@@ -41,11 +44,12 @@ def look(case: Case) -> Iterator[Finding]:
         share = _size(model, unused) / max(1, _size(model, list(model.parameters)))
         what = "forward never calls them" if never else "they run, but the loss does not depend on what they put out"
         first = (never or called)[0]
-        severity = "note" if model.loaded or share < thresholds.SHARE_UNUSED_NOTED else "warning"
+        noted = model.loaded or share < thresholds.SHARE_UNUSED_NOTED
         yield FAULT.found(
-            f"{len(unused)} parameters of {len(layers)} layers ({', '.join(layers[:4])}), {100 * share:.0f}% of the network's weights, "
+            f"{len(unused)} parameters of {len(layers)} layers ({', '.join(layers[:4])}), {100 * share:.0f}% "
+            "of the network's weights, "
             f"have no gradient at any of {model.parameters[unused[0]].steps_seen} sampled steps: {what}",
-            severity="critical" if severity == "warning" and share > thresholds.SHARE_UNUSED else severity,
+            severity="note" if noted else "critical" if share > thresholds.SHARE_UNUSED else "warning",
             where=case.where(None, first),
             certainty=0.88,
             change=f"Call {first} in forward and use what it puts out, or remove it.",

@@ -65,7 +65,8 @@ def _over_layers(case: Case, model: ModelSeen) -> Finding | None:
     if course.early == 0 and not squashing:
         return None  # units are dead, which is told of them
     return FAULT.found(
-        f"the gradient of {course.names[0]} is {course.early:.2g} (root mean square), that of {course.names[-1]} {course.late:.2g}: "
+        f"the gradient of {course.names[0]} is {course.early:.2g} (root mean square), that of "
+        f"{course.names[-1]} {course.late:.2g}: "
         f"{course.ratio:.1g} of it is left over {len(course.names)} layers with weights"
         + (f", of which {len(squashing)} are followed by {squashing[0].kind.lower()}" if squashing else ""),
         where=case.where(squashing[0].site if squashing else None, course.names[0]),
@@ -98,7 +99,7 @@ def _over_time(case: Case, model: ModelSeen) -> Finding | None:
 def _over_steps(case: Case, model: ModelSeen) -> Finding | None:
     """A recurrent layer of PyTorch's, by the trial with a gradient of the output at each step of the input."""
     trial = case.probes.get("time gradient", {}).get(model.name)
-    if trial is None or trial["steps"] < thresholds.CALLS_TO_VANISH or not 0 < trial["last"]:
+    if trial is None or trial["steps"] < thresholds.CALLS_TO_VANISH or not trial["last"] > 0:
         return None
     if not trial["first"] < thresholds.VANISHED * trial["last"]:
         return None

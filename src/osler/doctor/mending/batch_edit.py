@@ -54,5 +54,6 @@ def _named(case: Case) -> list[tuple[ast.expr, str]]:
     return [
         (a.value, a.function)
         for a in case.script.assignments
-        if any("batch" in name.lower() or name.lower() in ("bs", "bsz") for name in a.names) and isinstance(a.value, ast.Constant)
+        if any("batch" in name.lower() or name.lower() in ("bs", "bsz") for name in a.names)
+        and isinstance(a.value, ast.Constant)
     ]

@@ -73,15 +73,15 @@ def _fits(edit: ScriptEdit, call: cst.Call, seen: LayerSeen) -> bool:
 
 def called(edit: ScriptEdit, layer: str) -> list[cst.Call]:
     """The calls of a layer by its attribute, `self.fc1(x)` or `self.blocks[2](x)`, outside of constructors."""
-    *_, attribute = layer.rpartition(".")
+    holder, _, attribute = layer.rpartition(".")
+    indexed = f"{holder.rpartition('.')[2]}[{attribute}]"
     found = []
     for line, call in _calls(edit):
         function = call.func
-        if isinstance(function, cst.Attribute) and function.attr.value == attribute and isinstance(function.value, cst.Name):
+        holder_of = function.value if isinstance(function, cst.Attribute) and function.attr.value == attribute else None
+        by_place = isinstance(function, cst.Subscript) and edit.code(function).endswith(indexed)
+        if by_place or isinstance(holder_of, cst.Name):
             found.append((line, call))
-        elif attribute.isdigit() and isinstance(function, cst.Subscript):
-            if edit.code(function).endswith(f"{layer.rpartition('.')[0].rpartition('.')[2]}[{attribute}]"):
-                found.append((line, call))
     return [call for _, call in found if call.args]
 
 
@@ -200,7 +200,11 @@ def take_out(edit: ScriptEdit, case: Case, layer: str, over: str | None = None) 
 def _last_of_loop(edit: ScriptEdit) -> None:
     """`Sequential(*layers)` becomes `Sequential(*layers[:-1])`."""
     for _, call in edit.all_calls("Sequential"):
-        if len(call.args) == 1 and call.args[0].star == "*" and isinstance(call.args[0].value, (cst.Name, cst.Attribute)):
+        if (
+            len(call.args) == 1
+            and call.args[0].star == "*"
+            and isinstance(call.args[0].value, (cst.Name, cst.Attribute))
+        ):
             edit.wrap(call.args[0].value, "{}[:-1]")
             return
     raise CannotEditError("The layers are made in a loop that is not understood.")

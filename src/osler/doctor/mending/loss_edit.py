@@ -6,7 +6,7 @@ from osler.doctor.case import Case
 from osler.doctor.layer_places import LOSS_MODULES, WayOut, layer_seen, way_out
 from osler.doctor.mending.layer_edit import called, function, made, module, put_behind, take_out, unwrap
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit, last_name
-from osler.doctor.settings import call_at
+from osler.doctor.script_reading import CallRead
 from osler.vitals.evidence import LossSeen, Producer
 
 SHARED_OPTIONS = {  # of the new loss, which options of the old one mean the same
@@ -72,11 +72,24 @@ def change_targets(edit: ScriptEdit, case: Case, losses: list[LossSeen], form: s
     """
     for line in sorted({loss.site.line for loss in losses if loss.site is not None}):
         loss = next(x for x in losses if x.site is not None and x.site.line == line)
-        call = call_at(case.script, loss.site)
-        node = edit.found(call.node) if call is not None else None
-        if not isinstance(node, cst.Call) or len(node.args) < 2:
-            raise CannotEditError("The call of the loss is not found.")
-        edit.wrap(node.args[1].value, form)
+        edit.wrap(edit.at(loss_call(case, loss).node.args[1]), form)
+
+
+def loss_call(case: Case, loss: LossSeen) -> CallRead:
+    """The call of a loss in the program: of its function, of a module that is kept, or of a module made there.
+
+    Raises:
+        CannotEditError: it is not found.
+    """
+    site = loss.site
+    there = [c for c in case.script.calls if site is not None and c.line <= site.line <= (c.node.end_lineno or c.line)]
+    models = {m.name for m in case.evidence.models}
+    fitting = [c for c in there if len(c.node.args) >= 2 and c.last == loss.function]
+    fitting += [c for c in there if len(c.node.args) >= 2 and c.name.endswith(f"{LOSS_MODULES.get(loss.function)}()")]
+    fitting += [c for c in there if len(c.node.args) == 2 and c.last not in models]
+    if not fitting:
+        raise CannotEditError("The call of the loss is not found.")
+    return fitting[0]
 
 
 def same_losses(case: Case, loss: LossSeen) -> list[LossSeen]:
@@ -84,7 +97,9 @@ def same_losses(case: Case, loss: LossSeen) -> list[LossSeen]:
     return [x for x in case.evidence.losses if x.function == loss.function]
 
 
-def exchange_operation(edit: ScriptEdit, case: Case, producer: Producer, over: str | None, new: tuple[str, str] | None) -> None:
+def exchange_operation(
+    edit: ScriptEdit, case: Case, producer: Producer, over: str | None, new: tuple[str, str] | None
+) -> None:
     """Puts another operation in the place of one on the way to the loss, or takes it out.
 
     Args:
@@ -107,8 +122,12 @@ def exchange_operation(edit: ScriptEdit, case: Case, producer: Producer, over: s
         else:
             raise CannotEditError("The module is used several times.")
         return
-    line = seen.site.line if seen is not None and seen.site is not None else producer.site.line if producer.site else None
-    for call in edit.calls(line, *functions, *modules) if line is not None else ():
+    line = (
+        seen.site.line if seen is not None and seen.site is not None else producer.site.line if producer.site else None
+    )
+    everywhere = [call for _, call in edit.all_calls(*functions)]
+    alone = everywhere if line is None and len(everywhere) == 1 else []  # a method that is not watched
+    for call in edit.calls(line, *functions, *modules) if line is not None else alone:
         if last_name(call.func) in modules:
             edit.replace(call, module(edit, call, new[1] if new else "Identity()"))
             return

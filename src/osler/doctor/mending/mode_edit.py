@@ -64,7 +64,7 @@ def set_training(edit: ScriptEdit, case: Case, model: ModelSeen) -> None:
         edit.insert_before(site.line, call)
         return
     inner = loops[-1]
-    if len(loops) > 1 and _evaluates(case, inner):
+    if len(loops) > 1 and _evaluates(case, model, inner):
         edit.insert_before(inner.body[0].lineno, call)
     elif len(loops) > 1 or epoch_loop(case) is inner:
         edit.insert_before(loops[0].body[0].lineno, call)
@@ -72,14 +72,19 @@ def set_training(edit: ScriptEdit, case: Case, model: ModelSeen) -> None:
         edit.insert_before(loops[0].lineno, call)
 
 
-def _evaluates(case: Case, loop: Loop) -> bool:
-    """Whether a network is put into evaluation mode within a loop, there or in a function that it calls."""
-    functions = case.script.functions()
+def _evaluates(case: Case, model: ModelSeen, loop: Loop) -> bool:
+    """Whether a network is evaluated, or put into evaluation mode, within a loop, there or in a function that it calls."""
+    held = _held(case, loop)
+    if any(isinstance(c, ast.Call) and dotted(c.func).endswith(".eval") for node in held for c in ast.walk(node)):
+        return True
+    lines = {c.site.line for c in model.calls if c.moment == "evaluate" and c.site is not None}
+    return any(node.lineno <= line <= (node.end_lineno or node.lineno) for node in held for line in lines)
+
+
+def _held(case: Case, loop: Loop) -> list[Loop | ast.FunctionDef | ast.AsyncFunctionDef]:
+    """A loop, and the functions of the script that it calls."""
     called = {dotted(c.func).rpartition(".")[2] for c in ast.walk(loop) if isinstance(c, ast.Call)}
-    inside = [f for n, f in functions.items() if n.rpartition(".")[2] in called]
-    return any(
-        isinstance(c, ast.Call) and dotted(c.func).endswith(".eval") for node in (loop, *inside) for c in ast.walk(node)
-    )
+    return [loop, *(f for n, f in case.script.functions().items() if n.rpartition(".")[2] in called)]
 
 
 def sets_training(case: Case) -> bool:
@@ -87,12 +92,9 @@ def sets_training(case: Case) -> bool:
     loop = epoch_loop(case)
     if loop is None:
         return False
-    functions = case.script.functions()
-    called = {dotted(c.func).rpartition(".")[2] for c in ast.walk(loop) if isinstance(c, ast.Call)}
-    held: list[ast.AST] = [loop, *(f for n, f in functions.items() if n.rpartition(".")[2] in called)]
     return any(
         isinstance(c, ast.Call) and dotted(c.func).endswith(".train") and "False" not in ast.unparse(c)
-        for node in held
+        for node in _held(case, loop)
         for c in ast.walk(node)
     )
 

@@ -24,7 +24,13 @@ def third(value: float) -> str:
 
 
 def set_setting(
-    edit: ScriptEdit, script: ScriptReading, site: Site | None, names: tuple[str, ...], name: str, place: int | None, text: str
+    edit: ScriptEdit,
+    script: ScriptReading,
+    site: Site | None,
+    names: tuple[str, ...],
+    name: str,
+    place: int | None,
+    text: str,
 ) -> None:
     """Gives the argument of the call at `site` another value, where its number is written; adds it where it is not given.
 
@@ -123,7 +129,7 @@ def _of_parameter(script: ScriptReading, name: str, function: str) -> tuple[ast.
     names = [a.arg for a in (*made.args.posonlyargs, *made.args.args)]
     if name not in names and name not in [a.arg for a in made.args.kwonlyargs]:
         return None
-    method = "." in function and names[:1] != [] and made.name == "__init__" or names[:1] == ["self"]
+    method = ("." in function and names[:1] != [] and made.name == "__init__") or names[:1] == ["self"]
     place = names.index(name) - method if name in names else None
     callers = (function.rpartition(".")[0],) if made.name == "__init__" else (made.name,)
     for call in script.calls_of(*callers):
@@ -141,7 +147,9 @@ def _of_attribute(script: ScriptReading, value: ast.Attribute, function: str) ->
     for assignment in script.assignments:
         same = own in assignment.names or (assignment.function == "" and value.attr in assignment.names)
         if same and value not in ast.walk(assignment.value):
-            return _part(assignment.names, assignment.value, own if own in assignment.names else value.attr), assignment.function
+            return _part(
+                assignment.names, assignment.value, own if own in assignment.names else value.attr
+            ), assignment.function
     return _key(script, value.attr), function
 
 
@@ -180,5 +188,9 @@ def _of_call(node: ast.Call, key: str) -> ast.expr | None:
         flags = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
         if any(f.lstrip("-").replace("-", "_") == key for f in flags):
             return next((k.value for k in node.keywords if k.arg == "default"), None)
-    plain = name in ("dict", "SimpleNamespace", "Namespace") or name[:1].isupper() and "onf" in name or name in ("Args", "Params")
+    plain = (
+        name in ("dict", "SimpleNamespace", "Namespace")
+        or (name[:1].isupper() and "onf" in name)
+        or name in ("Args", "Params")
+    )
     return next((k.value for k in node.keywords if k.arg == key), None) if plain else None

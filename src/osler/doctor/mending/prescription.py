@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
 
+import libcst as cst
+
 from osler.doctor.case import Case
+from osler.doctor.fault import NotSeen
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
 from osler.structures.finding import Finding
 
@@ -64,10 +67,13 @@ def prescriptions(finding: Finding, case: Case) -> list[Prescription]:
 
 
 def _listed(prescribe: Prescribe, finding: Finding, case: Case) -> list[Prescription]:
+    offered: list[Prescription] = []
     try:
-        return list(prescribe(finding, case))
-    except (CannotEditError, LookupError):
-        return []
+        for prescription in prescribe(finding, case):
+            offered.append(prescription)  # what came before an error is kept
+    except (CannotEditError, NotSeen, LookupError):
+        pass
+    return offered
 
 
 def edited(source: str, chosen: list[Prescription]) -> ScriptEdit | None:
@@ -77,7 +83,16 @@ def edited(source: str, chosen: list[Prescription]) -> ScriptEdit | None:
         for prescription in chosen:
             prescription.edit(edit)
         compile(edit.source, "script", "exec")
-    except (CannotEditError, SyntaxError, ValueError, TypeError):
+    except (
+        CannotEditError,
+        NotSeen,
+        cst.ParserSyntaxError,
+        SyntaxError,
+        LookupError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ):
         return None
     return edit
 

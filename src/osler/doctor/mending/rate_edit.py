@@ -73,7 +73,11 @@ def _of_groups(call: ast.Call) -> list[ast.expr]:
     found = []
     for node in ast.walk(call):
         if isinstance(node, ast.Dict):
-            found += [v for k, v in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant) and k.value == "lr"]
+            found += [
+                v
+                for k, v in zip(node.keys, node.values, strict=True)
+                if isinstance(k, ast.Constant) and k.value == "lr"
+            ]
         elif isinstance(node, ast.Call) and node is not call and dotted(node.func) == "dict":
             found += [k.value for k in node.keywords if k.arg == "lr"]
     return found
@@ -93,7 +97,7 @@ def _of_schedules(case: Case, optimizer: OptimizerSeen) -> list[tuple[ast.expr, 
 
 def _by_hand(case: Case) -> list[tuple[ast.expr, str]]:
     """Plain numbers that the program writes into the optimizer's groups."""
-    found = []
+    found: list[tuple[ast.expr, str]] = []
     for name, function in (*case.script.functions().items(), ("", case.script.tree)):
         for node in ast.walk(function):
             if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Subscript):

@@ -20,10 +20,10 @@ def schedule_name(case: Case, schedule: SchedulerSeen) -> str:
         CannotEditError: it is kept under no name.
     """
     for assignment in case.script.assignments:
-        site = schedule.site
-        if site is not None and assignment.line <= site.line <= (assignment.value.end_lineno or assignment.line):
-            if len(assignment.names) == 1:
-                return assignment.names[0]
+        line = schedule.site.line if schedule.site is not None else 0
+        here = assignment.line <= line <= (assignment.value.end_lineno or assignment.line)
+        if here and len(assignment.names) == 1:
+            return assignment.names[0]
     raise CannotEditError("The schedule is kept under no name.")
 
 
@@ -78,7 +78,8 @@ def take_steps_out(edit: ScriptEdit, case: Case, schedule: SchedulerSeen) -> str
         CannotEditError: there is none, or one that is used for more.
     """
     calls = steps_of(case, schedule)
-    if not calls or not all([remove_call(edit, call) for call in calls]):
+    taken = [remove_call(edit, call) for call in calls]
+    if not taken or not all(taken):
         raise CannotEditError("The schedule's steps do not stand alone.")
     return ast.unparse(calls[0])
 

@@ -12,6 +12,12 @@ from typing import Any
 import libcst as cst
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
 
+from osler.doctor.mending.call_parts import argument as argument
+from osler.doctor.mending.call_parts import last_name as last_name
+from osler.doctor.mending.call_parts import with_argument as with_argument
+from osler.doctor.mending.call_parts import without_argument as without_argument
+from osler.doctor.mending.script_writing import Writer
+
 Change = Callable[[cst.Call], cst.BaseExpression]
 
 
@@ -249,7 +255,11 @@ class ScriptEdit:
         place = items.index(item)
         before = items[place - 1] if place else whole
         begins = before is not None and self._lines[before][1 if place else 0] < self._lines[item][0]
-        return begins and isinstance(item.comma, cst.Comma) and not isinstance(item.comma.whitespace_after, cst.SimpleWhitespace)
+        return (
+            begins
+            and isinstance(item.comma, cst.Comma)
+            and not isinstance(item.comma.whitespace_after, cst.SimpleWhitespace)
+        )
 
     def remove_item(self, node: cst.BaseExpression) -> None:
         """Takes an argument of a call, or a part of a list or tuple, out.
@@ -262,7 +272,7 @@ class ScriptEdit:
         items = list(whole.args if isinstance(whole, cst.Call) else getattr(whole, "elements", ()))
         left = [i for i in items if i is item or i not in self._removed]
         if len(left) > 1 and left[-1] is item:
-            self.change(left[-2], lambda kept: kept.with_changes(comma=items[-1].comma))
+            self.change(left[-2], lambda kept: kept.with_changes(comma=_last_comma(kept.comma, items[-1].comma)))
         self._removed.add(item)
 
     def is_item(self, node: cst.CSTNode) -> bool:
@@ -289,7 +299,7 @@ class ScriptEdit:
     def source(self) -> str:
         """The script as edited."""
         edited = self._wrapper.module.visit(
-            _Writer(self._nodes, self._changes, self._before, self._after, self._removed)
+            Writer(self._nodes, self._changes, self._before, self._after, self._removed)
         )
         assert isinstance(edited, cst.Module)
         return _with_imports(edited, self._imports).code
@@ -300,82 +310,22 @@ class ScriptEdit:
         return self.source != self.original
 
 
-class _Writer(cst.CSTTransformer):
-    """Carries the edits out."""
-
-    def __init__(
-        self,
-        nodes: dict[cst.CSTNode, cst.CSTNode],
-        changes: dict[cst.CSTNode, list[Callable[[Any], cst.CSTNode]]],
-        before: dict[cst.CSTNode, list[cst.CSTNode]],
-        after: dict[cst.CSTNode, list[cst.CSTNode]],
-        removed: set[cst.CSTNode],
-    ) -> None:
-        super().__init__()
-        self._nodes, self._changes = nodes, changes
-        self._before, self._after, self._removed = before, after, removed
-
-    def on_leave(self, original_node: Any, updated_node: Any) -> Any:
-        """What stands in the node's place."""
-        left: Any = self._nodes.get(original_node) or super().on_leave(original_node, updated_node)
-        for change in self._changes.get(original_node, ()):
-            left = change(left)
-        if isinstance(left, cst.IndentedBlock) and not left.body:
-            return left.with_changes(body=[cst.parse_statement("pass")])
-        around = original_node in self._before or original_node in self._after
-        if not around and original_node not in self._removed:
-            return left
-        kept = [] if original_node in self._removed else [left]
-        whole = [*self._before.get(original_node, []), *kept, *self._after.get(original_node, [])]
-        return cst.FlattenSentinel(whole) if whole else cst.RemoveFromParent()
-
-
-# ---- parts of calls
-
-
-def last_name(node: cst.BaseExpression) -> str:
-    """The last part of a dotted name: `step` of `optimizer.step`."""
-    if isinstance(node, cst.Attribute):
-        return node.attr.value
-    return node.value if isinstance(node, cst.Name) else ""
-
-
-def argument(call: cst.Call, name: str, position: int | None = None) -> cst.Arg | None:
-    """An argument by name, else by position."""
-    for arg in call.args:
-        if arg.keyword is not None and arg.keyword.value == name:
-            return arg
-    plain = [arg for arg in call.args if arg.keyword is None and not arg.star]
-    return plain[position] if position is not None and position < len(plain) else None
-
-
-def with_argument(call: cst.Call, name: str, code: str, position: int | None = None) -> cst.Call:
-    """The call with an argument's value changed, or added by name."""
-    value = cst.parse_expression(code)
-    present = argument(call, name, position)
-    if present is not None:
-        args = [arg.with_changes(value=value) if arg is present else arg for arg in call.args]
-        return call.with_changes(args=args)
-    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    added = cst.Arg(value, cst.Name(name), equal=equal)
-    args = list(call.args)
-    if args:
-        args[-1] = args[-1].with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))
-    return call.with_changes(args=[*args, added])
-
-
-def without_argument(call: cst.Call, name: str) -> cst.Call:
-    """The call without an argument that is given by name."""
-    kept = [arg for arg in call.args if arg.keyword is None or arg.keyword.value != name]
-    if kept and len(kept) < len(call.args):
-        kept[-1] = kept[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
-    return call.with_changes(args=kept)
-
-
 def _comma(now: Any) -> cst.Comma:
     """The comma of a part behind which another one was put on the same line."""
     plain = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
     return now if isinstance(now, cst.Comma) and isinstance(now.whitespace_after, cst.SimpleWhitespace) else plain
+
+
+def _last_comma(now: Any, last: Any) -> Any:
+    """The comma of a part that has become the last: that of the last one, with its own comment."""
+    space, end = getattr(now, "whitespace_after", None), getattr(last, "whitespace_after", None)
+    if not isinstance(space, cst.ParenthesizedWhitespace) or space.first_line.comment is None:
+        return last
+    return (
+        last.with_changes(whitespace_after=end.with_changes(first_line=space.first_line))
+        if isinstance(end, cst.ParenthesizedWhitespace)
+        else now
+    )
 
 
 def _without_comment(comma: Any) -> Any:

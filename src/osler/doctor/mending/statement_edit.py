@@ -25,10 +25,13 @@ def remove_call(edit: ScriptEdit, call: ast.expr) -> bool:
 def outermost_alone(edit: ScriptEdit, statement: cst.CSTNode) -> cst.CSTNode:
     """The outermost for, if or with that holds nothing but a statement; the statement itself where there is none."""
     for above in edit.above(statement):
-        if isinstance(above, cst.SimpleStatementSuite) or (isinstance(above, cst.IndentedBlock) and len(above.body) == 1):
+        if isinstance(above, cst.SimpleStatementSuite) or (
+            isinstance(above, cst.IndentedBlock) and len(above.body) == 1
+        ):
             continue
-        alone = isinstance(above, (cst.For, cst.With)) or (isinstance(above, cst.If) and above.orelse is None)
-        if not alone or len(getattr(above.body, "body", ())) != 1:
+        if not isinstance(above, (cst.For, cst.With, cst.If)) or getattr(above, "orelse", None) is not None:
+            break
+        if len(above.body.body) != 1:
             break
         statement = above
     if isinstance(statement, cst.SimpleStatementSuite):

@@ -129,7 +129,11 @@ def _anchor(edit: ScriptEdit, case: Case, seen: Update) -> tuple[Statement, str 
     if seen.backward is not None:
         return edit.statement(seen.backward), None
     step = next((c for c in case.script.calls_of("step") if c.line == seen.step), None)
-    near = [a for a in case.script.assignments if len(a.names) == 1 and a.function == (step.function if step else a.function)]
+    near = [
+        a
+        for a in case.script.assignments
+        if len(a.names) == 1 and a.function == (step.function if step else a.function)
+    ]
     named = [a for a in near if LOSS_NAMES.search(a.names[0]) and _is_in_loop(edit, a.line)]
     sites = [loss.site.line for loss in case.losses() if loss.site is not None]
     computed = [a for a in near if any(a.line <= line <= (a.value.end_lineno or a.line) for line in sites)]

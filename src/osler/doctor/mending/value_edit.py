@@ -1,11 +1,9 @@
 """Values of a program changed where they stand: wrapped, with the brackets that they need, or changed behind their assignment."""
 
 import ast
-from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
-from osler.doctor.data_lines import assigns
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
 from osler.doctor.provenance import Step
 from osler.doctor.script_reading import dotted
@@ -30,14 +28,22 @@ def put(edit: ScriptEdit, node: ast.expr, form: str) -> None:
     inner = "{}" if isinstance(there, ATOMS) or there.lpar or form == "{}" else "({})"
     text = form.replace("{}", inner, 1)
     outer = cst.parse_expression(form.replace("{}", "x", 1))
-    alone = isinstance(edit.parent(there), HOLDERS) or isinstance(outer, (cst.Call, cst.Name, cst.Subscript))
+    alone = (
+        isinstance(edit.parent(there), HOLDERS)
+        or isinstance(outer, (cst.Call, cst.Name, cst.Subscript))
+        or bool(outer.lpar)
+    )
     edit.wrap(there, text if alone or there.lpar else f"({text})")
 
 
 def first_of(node: ast.AST, place: int = 0) -> ast.AST:
     """Of what gives pairs (`return x, y`, `TensorDataset(x, y)`) the part at a place; else all of it."""
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Return)) and node.value is not None:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], (ast.Tuple, ast.List)):
+        if (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], (ast.Tuple, ast.List))
+        ):
             return node.value
         return first_of(node.value, place)
     if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) >= 2 and place < len(node.elts):
@@ -55,7 +61,11 @@ def names_in(node: ast.AST) -> list[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute) and dotted(part).startswith("self.") and id(part) not in called:
             found.append(dotted(part))
-        elif isinstance(part, ast.Name) and id(part) not in called and (id(part) not in holders or part.id not in MODULES):
+        elif (
+            isinstance(part, ast.Name)
+            and id(part) not in called
+            and (id(part) not in holders or part.id not in MODULES)
+        ):
             found.append(part.id)
     return list(dict.fromkeys(n for n in found if n not in ("self", *MODULES)))
 
@@ -78,16 +88,20 @@ def carried(steps: list[Step], step: Step, place: int) -> str | None:
     names = targets_of(step.node)
     if len(names) < 2:
         return names[0] if names else None
-    read = {n for s in steps if s.depth < step.depth for n in names_in(first_of(s.node, place))}
+    nearer = steps[: next((k for k, s in enumerate(steps) if s is step), 0)]
+    read = {n for s in nearer for n in names_in(first_of(s.node, place))}
     used = [n for n in names if n in read]
     return used[0] if len(used) == 1 else names[place] if place < len(names) else None
 
 
-def assigned(steps: Iterable[Step], *kinds: str) -> Iterator[Step]:
-    """The steps that are assignments of plain names, nearest first."""
-    for step in steps:
-        if assigns(step) and targets_of(step.node) and step.line:
-            yield step
+def part_of(steps: list[Step], step: Step, place: int) -> ast.AST:
+    """Of a step that gives several values at once that which the traced one comes from."""
+    node = step.node
+    names, name = targets_of(node), carried(steps, step, place)
+    value = node.value if isinstance(node, ast.Assign) else None
+    if isinstance(value, ast.Tuple) and name in names and len(value.elts) == len(names):
+        return value.elts[names.index(name)]
+    return first_of(node, place)
 
 
 def change_after(edit: ScriptEdit, step: Step, code: str) -> None:
@@ -118,6 +132,13 @@ def unwrap_division(edit: ScriptEdit, node: ast.AST) -> None:
     while isinstance(inner, ast.BinOp) and isinstance(inner.op, (ast.Sub, ast.Add)):
         inner = inner.left
     kept = edit.at(inner)
+    statement = edit.statement(node.lineno)
+    if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
+        whole = statement.body[0]
+        target = whole.targets[0].target if isinstance(whole, cst.Assign) and whole.value is edit.at(node) else None
+        if target is not None and edit.code(target) == edit.code(kept):  # `x = x` would be left
+            edit.remove_node(statement)
+            return
     edit.change(edit.at(node), lambda now: _left(now, kept))
 
 

@@ -7,6 +7,7 @@ from osler.doctor.mending.loss_edit import OPERATIONS, exchange_operation, ways
 from osler.doctor.mending.prescription import Prescription, prescribes
 from osler.doctor.mending.script_edit import ScriptEdit
 from osler.structures.finding import Finding
+from osler.vitals.evidence import Producer
 
 WANTED = ("LogSoftmax", "Softmax", "LogSigmoid", "Log")  # by losses of probabilities
 
@@ -23,10 +24,13 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
             name = producer.operation.rpartition("::")[2].partition("Backward")[0]
             if name not in OPERATIONS or name in WANTED or (spared and name in ("Sigmoid", "Clamp")):
                 continue
-
-            def remove(edit: ScriptEdit) -> None:
-                exchange_operation(edit, case, producer, way.last.layer, None)
-
-            told = f"Remove the {OPERATIONS[name][0][0]} after {way.last.layer or 'the last layer'}."
-            yield Prescription("remove the activation", told, remove, changes_loss=True)
+            yield _without(case, producer, OPERATIONS[name][0][0], way.last.layer)
             return
+
+
+def _without(case: Case, producer: Producer, activation: str, layer: str | None) -> Prescription:
+    def remove(edit: ScriptEdit) -> None:
+        exchange_operation(edit, case, producer, layer, None)
+
+    told = f"Remove the {activation} after {layer or 'the last layer'}."
+    return Prescription("remove the activation", told, remove, changes_loss=True)

@@ -34,7 +34,9 @@ def enough(finding: Finding, case: Case) -> Iterator[Prescription]:
     yield resized(case, USUAL, "enlarge the batch")
     norms = _norms(case)
     if norms:
-        yield Prescription("change the norm", "Use GroupNorm or LayerNorm in place of batch norm.", lambda e: _other_norm(e, norms))
+        yield Prescription(
+            "change the norm", "Use GroupNorm or LayerNorm in place of batch norm.", lambda e: _other_norm(e, norms)
+        )
 
 
 def _norms(case: Case) -> list[LayerSeen]:
@@ -42,7 +44,9 @@ def _norms(case: Case) -> list[LayerSeen]:
 
 
 def _drop_last(case: Case) -> Iterator[Prescription]:
-    loaders = [x for x in case.evidence.loaders if x.site is not None and (x.used_for["train"] or x.sampler == "RandomSampler")]
+    loaders = [
+        x for x in case.evidence.loaders if x.site is not None and (x.used_for["train"] or x.sampler == "RandomSampler")
+    ]
     if loaders:
         site = loaders[0].site
         yield Prescription(
@@ -76,7 +80,9 @@ def moving(finding: Finding, case: Case) -> Iterator[Prescription]:
     """The usual momentum, or the norm layers left in training mode."""
     yield Prescription("use the usual momentum", f"Use momentum={USUAL_MOMENTUM}.", lambda e: _usual_momentum(e, case))
     yield Prescription(
-        "train the norm layers too", "Leave the norm layers in training mode.", lambda e: _not_still(e, case, finding.where.line)
+        "train the norm layers too",
+        "Leave the norm layers in training mode.",
+        lambda e: _not_still(e, case, finding.where.line),
     )
 
 

@@ -26,7 +26,11 @@ def larger(finding: Finding, case: Case) -> Iterator[Prescription]:
     def slower(edit: ScriptEdit) -> None:
         scale_rates(edit, case, optimizer, 0.1)
 
-    told = f"Lower the learning rate to a tenth, for batches of {now} samples." if now else "Lower the learning rate to a tenth."
+    told = (
+        f"Lower the learning rate to a tenth, for batches of {now} samples."
+        if now
+        else "Lower the learning rate to a tenth."
+    )
     yield Prescription("lower the rate", told, slower, choice="learning rate")
 
 
@@ -43,7 +47,10 @@ def smaller(finding: Finding, case: Case) -> Iterator[Prescription]:
         scale_rates(edit, case, optimizer, factor)
 
     yield Prescription(
-        "raise the rate with the batch", f"Raise the learning rate {factor:.0f} times, as the batch is larger.", faster, choice="learning rate"
+        "raise the rate with the batch",
+        f"Raise the learning rate {factor:.0f} times, as the batch is larger.",
+        faster,
+        choice="learning rate",
     )
 
 
@@ -56,8 +63,6 @@ def resized(case: Case, size: int, remedy: str) -> Prescription:
 
     told = f"Use batches of {size} samples" + (f" in place of {now}." if now else ".")
     return Prescription(remedy, told, change, choice=CHOICE)
-
-
 
 
 def batch_size(case: Case) -> int | None:

@@ -15,6 +15,7 @@ from osler.structures.finding import Finding
 from osler.vitals.evidence import Clipping, Site
 
 HIGH = 0.9  # quantile of the norms seen
+LIMITS = ("max_norm", "clip_value")
 CHOICE = "clipping"
 
 
@@ -40,18 +41,32 @@ def _raised(case: Case, clipping: Clipping) -> Prescription:
     def change(edit: ScriptEdit) -> None:
         set_setting(edit, case.script, clipping.site, ("clip_grad_norm_",), "max_norm", 1, limit)
 
-    return Prescription("raise the limit", f"Set the limit of the clipping to {limit} in place of {clipping.limit:g}.", change, choice=CHOICE)
+    return Prescription(
+        "raise the limit",
+        f"Set the limit of the clipping to {limit} in place of {clipping.limit:g}.",
+        change,
+        choice=CHOICE,
+    )
 
 
 def _left_out(case: Case, site: Site) -> Prescription:
     def change(edit: ScriptEdit) -> None:
-        call = call_at(case.script, site, "clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "clip_grad_value", "clamp_", "clip_")
+        call = call_at(
+            case.script,
+            site,
+            "clip_grad_norm_",
+            "clip_grad_norm",
+            "clip_grad_value_",
+            "clip_grad_value",
+            "clamp_",
+            "clip_",
+        )
         if call is None:
             raise CannotEditError("No clipping stands there.")
         if remove_call(edit, call.node):
             return
-        limits = [a for a in call.node.args[1:2]] + [k.value for k in call.node.keywords if k.arg in ("max_norm", "clip_value")]
-        if not limits or not isinstance(limits[0], ast.expr):
+        limits: list[ast.expr] = [*call.node.args[1:2], *(k.value for k in call.node.keywords if k.arg in LIMITS)]
+        if not limits:
             raise CannotEditError("What clips is used for more.")
         set_number(edit, case.script, limits[0], call.function, "1e9")
 

@@ -16,7 +16,21 @@ from osler.vitals.evidence import LayerSeen, Site
 
 FUNCTIONS = tuple(d for d in DROPOUTS if d[0].islower())
 MOST, LEAST, DOUBTFUL = 0.5, 0.1, 0.6
-ACTIVATIONS = ("ReLU", "LeakyReLU", "GELU", "ELU", "SiLU", "Tanh", "Sigmoid", "SELU", "Mish", "Hardswish", "PReLU", "ReLU6", "Softplus")
+ACTIVATIONS = (
+    "ReLU",
+    "LeakyReLU",
+    "GELU",
+    "ELU",
+    "SiLU",
+    "Tanh",
+    "Sigmoid",
+    "SELU",
+    "Mish",
+    "Hardswish",
+    "PReLU",
+    "ReLU6",
+    "Softplus",
+)
 CHOICE = "dropout"
 
 
@@ -40,7 +54,11 @@ def _too_high(case: Case) -> list[tuple[LayerSeen, float]]:
     for model in case.models:
         for layer in model.layers.values():
             rate = layer.options.get("p", layer.options.get("dropout"))
-            if (layer.kind in DROPOUTS or "dropout" in layer.options) and isinstance(rate, (int, float)) and rate >= DOUBTFUL:
+            if (
+                (layer.kind in DROPOUTS or "dropout" in layer.options)
+                and isinstance(rate, (int, float))
+                and rate >= DOUBTFUL
+            ):
                 found.append((layer, float(rate)))
     return found
 
@@ -56,7 +74,9 @@ def _set(case: Case, high: list[tuple[LayerSeen, float]], text: str) -> Prescrip
 
     names = ", ".join(dict.fromkeys(layer.name.partition(" (line")[0] for layer, _ in high[:3]))
     remedy = "lower the rate" if float(text) else "remove the dropout"
-    return Prescription(remedy, f"Set the dropout rate of {names} to {text} in place of {high[0][1]:g}.", change, choice=CHOICE)
+    return Prescription(
+        remedy, f"Set the dropout rate of {names} to {text} in place of {high[0][1]:g}.", change, choice=CHOICE
+    )
 
 
 def _one(edit: ScriptEdit, case: Case, layer: LayerSeen, text: str) -> None:

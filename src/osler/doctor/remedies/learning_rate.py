@@ -9,14 +9,22 @@ from osler.doctor.case import Case
 from osler.doctor.mending.number_edit import third
 from osler.doctor.mending.prescription import Prescription, prescribes
 from osler.doctor.mending.rate_edit import as_adam, most_used, scale_rates, set_rates
-from osler.doctor.mending.script_edit import ScriptEdit
+from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
 from osler.doctor.update_sizes import effective_rate, is_adaptive, update_ratios
 from osler.structures.finding import Finding
 from osler.vitals.evidence import OptimizerSeen
 
 USUAL = 3e-3  # update of a matrix against its weights, in the first updates of runs that learn
 ADAPTIVE = 10.0  # times as large where each weight moves by about the rate, at least in the first updates
-PUBLISHED = {"Adam": 1e-3, "AdamW": 1e-3, "NAdam": 1e-3, "RAdam": 1e-3, "Adamax": 2e-3, "RMSprop": 1e-3, "Adagrad": 1e-2}  # rates
+PUBLISHED = {
+    "Adam": 1e-3,
+    "AdamW": 1e-3,
+    "NAdam": 1e-3,
+    "RAdam": 1e-3,
+    "Adamax": 2e-3,
+    "RMSprop": 1e-3,
+    "Adagrad": 1e-2,
+}  # rates
 EARLY = 10  # sampled updates at the start
 LEAST_CHANGE = 3.0  # a rate that is changed by less is not changed
 MOST_CHANGE = 1e5
@@ -85,7 +93,15 @@ def _wanted(case: Case, optimizer: OptimizerSeen) -> float:
 
 
 def _rate(optimizer: OptimizerSeen) -> float:
-    return max((rate for _, rate in optimizer.rates), default=math.nan)
+    """The largest rate that was used.
+
+    Raises:
+        CannotEditError: there was none above 0.
+    """
+    rate = max((rate for _, rate in optimizer.rates), default=math.nan)
+    if not rate > 0:
+        raise CannotEditError("No rate above 0 was used.")
+    return rate
 
 
 def _at(case: Case, optimizer: OptimizerSeen, factor: float, remedy: str) -> Prescription:
@@ -94,7 +110,9 @@ def _at(case: Case, optimizer: OptimizerSeen, factor: float, remedy: str) -> Pre
     def change(edit: ScriptEdit) -> None:
         scale_rates(edit, case, optimizer, factor)
 
-    return Prescription(remedy, f"Set the learning rate to {third(now * factor)} in place of {now:g}.", change, choice=CHOICE)
+    return Prescription(
+        remedy, f"Set the learning rate to {third(now * factor)} in place of {now:g}.", change, choice=CHOICE
+    )
 
 
 def _adam(case: Case, optimizer: OptimizerSeen) -> Iterator[Prescription]:
@@ -106,6 +124,6 @@ def _adam(case: Case, optimizer: OptimizerSeen) -> Iterator[Prescription]:
         set_rates(edit, case, optimizer, "0.001")
         as_adam(edit, case, optimizer)
 
-    yield Prescription("use an adaptive optimizer", "Use Adam with a rate of 0.001 in place of SGD.", change, choice=CHOICE)
-
-
+    yield Prescription(
+        "use an adaptive optimizer", "Use Adam with a rate of 0.001 in place of SGD.", change, choice=CHOICE
+    )

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from osler.doctor.case import Case
 from osler.doctor.layer_places import LOSS_MODULES
 from osler.doctor.mending.layer_edit import model_with, put_behind, unwrap
-from osler.doctor.mending.loss_edit import change_loss, exchange_operation, squash_output, ways
+from osler.doctor.mending.loss_edit import change_loss, exchange_operation, loss_call, squash_output, ways
 from osler.doctor.mending.prescription import Edit, Prescription, prescribes
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
-from osler.doctor.settings import call_at
 from osler.structures.finding import Finding
 from osler.vitals.evidence import LossSeen
 
@@ -70,10 +69,9 @@ def _normalised(case: Case, function: str, loss: LossSeen | None) -> Iterator[Pr
         put_behind(edit, case, _last_layer(case, loss), "Sigmoid()", "sigmoid")
 
     def log_softmax(edit: ScriptEdit) -> None:
-        call = call_at(case.script, loss.site) if loss is not None else None
-        if call is None or not call.node.args:
+        if loss is None:
             raise CannotEditError("The call of the loss is not found.")
-        edit.wrap(edit.at(call.node.args[0]), "torch.log_softmax({}, dim=1)")
+        edit.wrap(edit.at(loss_call(case, loss).node.args[0]), "torch.log_softmax({}, dim=1)")
 
     if function == "binary_cross_entropy":
         yield _offer("normalise before the loss", "Put a sigmoid after the last layer.", sigmoid)
@@ -86,13 +84,12 @@ def _logarithm(case: Case, loss: LossSeen) -> Iterator[Prescription]:
     way = ways(case, loss)
     if way is None or loss.function not in ("nll_loss", "kl_div"):
         return
-    for producer in way.operations:
-        if producer.operation.startswith(("Softmax", "SafeSoftmax")):
-            yield _offer(
-                "normalise before the loss", "Use log_softmax in place of softmax.",
-                lambda e: exchange_operation(e, case, producer, way.last.layer, ("log_softmax", "LogSoftmax(dim=1)")),
-            )  # fmt: skip
-            return
+    softmax = next((p for p in way.operations if p.operation.startswith(("Softmax", "SafeSoftmax"))), None)
+    if softmax is not None:
+        yield _offer(
+            "normalise before the loss", "Use log_softmax in place of softmax.",
+            lambda e: exchange_operation(e, case, softmax, way.last.layer, ("log_softmax", "LogSoftmax(dim=1)")),
+        )  # fmt: skip
 
 
 def _last_layer(case: Case, loss: LossSeen | None) -> str:

@@ -17,8 +17,12 @@ CHOICE = "precision"
 @prescribes("low-precision-overflow")
 def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
     """float32 everywhere; else bfloat16, whose range is that of float32."""
-    yield Prescription("keep the weights in float32", "Compute in float32.", lambda e: _wide(e, "float32"), choice=CHOICE)
-    yield Prescription("use bfloat16", "Use bfloat16 in place of float16.", lambda e: _wide(e, "bfloat16"), choice=CHOICE)
+    yield Prescription(
+        "keep the weights in float32", "Compute in float32.", lambda e: _wide(e, "float32"), choice=CHOICE
+    )
+    yield Prescription(
+        "use bfloat16", "Use bfloat16 in place of float16.", lambda e: _wide(e, "bfloat16"), choice=CHOICE
+    )
 
 
 def _wide(edit: ScriptEdit, kind: str) -> None:
@@ -32,16 +36,23 @@ def _wide(edit: ScriptEdit, kind: str) -> None:
                 edit.change(call.func, lambda now: now.with_changes(attr=cst.Name("bfloat16")))
             changed = True
     for _, node in edit.every(cst.Attribute):
-        if node.attr.value in ("float16", "half", "bfloat16") and isinstance(node.value, cst.Name) and node.attr.value != kind:
-            numpy = node.value.value in ("np", "numpy")
+        if (
+            node.attr.value in ("float16", "half", "bfloat16")
+            and isinstance(node.value, cst.Name)
+            and node.attr.value != kind
+        ):
+            wide = "float32" if node.value.value in ("np", "numpy") else kind
             if isinstance(edit.parent(node), cst.Call) and node is getattr(edit.parent(node), "func", None):
                 continue
-            edit.change(node, lambda now, n=numpy: now.with_changes(attr=cst.Name("float32" if n else kind)))
+            edit.replace(node, f"{node.value.value}.{wide}")
             changed = True
     if kind == "float32":
         changed |= _no_autocast(edit)
     for _, call in edit.all_calls("HalfTensor"):
-        edit.change(call.func, lambda now: now.with_changes(attr=cst.Name("FloatTensor" if kind == "float32" else "BFloat16Tensor")))
+        edit.change(
+            call.func,
+            lambda now: now.with_changes(attr=cst.Name("FloatTensor" if kind == "float32" else "BFloat16Tensor")),
+        )
         changed = True
     if not changed:
         raise CannotEditError("No 16 bits are asked for.")

@@ -20,5 +20,9 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
     def order(edit: ScriptEdit) -> None:
         put_in_order(edit, case, update(case, stepping[0] if stepping else None))
 
-    yield Prescription("call what is named", "Put brackets behind the calls of the update: without them nothing is called.", brackets)
-    yield Prescription("put the calls in order", "In every iteration: zero_grad(), then backward(), then step().", order)
+    yield Prescription(
+        "call what is named", "Put brackets behind the calls of the update: without them nothing is called.", brackets
+    )
+    yield Prescription(
+        "put the calls in order", "In every iteration: zero_grad(), then backward(), then step().", order
+    )

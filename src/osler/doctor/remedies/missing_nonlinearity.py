@@ -39,7 +39,9 @@ def bare_layers(case: Case) -> list[str]:
     dropouts = dropout_names(case)
     for graph in (LossGraph(b.graph) for b in case.evidence.backwards if b.graph):
         heads = {w.leaf for w in graph.output_layers}
-        hidden = {w.layer: w for w in graph.weighted.values() if w.leaf not in heads and w.kind != "embedding" and w.layer}
+        hidden = {
+            w.layer: w for w in graph.weighted.values() if w.leaf not in heads and w.kind != "embedding" and w.layer
+        }
         bare = [w for w in hidden.values() if _is_bare(graph, w, dropouts)]
         if bare:
             return [w.layer for w in sorted(bare, key=lambda w: -w.node)]
@@ -82,7 +84,10 @@ def _in_loop(edit: ScriptEdit, case: Case, shared: list[str], head: str) -> None
         if holder and code.endswith(f".{holder}") and isinstance(loop.target, cst.Name):
             for call in (c for _, c in edit.every(cst.Call) if loop in edit.above(c)):
                 if isinstance(call.func, cst.Name) and call.func.value == loop.target.value:
-                    edit.wrap(call, f"{{}} if {loop.target.value} is {code}[-1] else {function(edit, 'relu')}({edit.code(call)})")
+                    edit.wrap(
+                        call,
+                        f"{{}} if {loop.target.value} is {code}[-1] else {function(edit, 'relu')}({edit.code(call)})",
+                    )
                     return
     raise CannotEditError("The layers are made and called in a way that is not understood.")
 

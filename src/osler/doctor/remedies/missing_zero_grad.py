@@ -14,18 +14,20 @@ from osler.structures.finding import Finding
 @prescribes("missing-zero-grad")
 def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
     """`zero_grad()` before `backward()`: written, given its brackets, or moved into the loop."""
-    stepping = [o for o in case.evidence.optimizers if o.steps]
-    try:
-        seen = update(case, max(stepping, key=lambda o: o.stale_steps, default=None))
-    except CannotEditError:
-        yield Prescription("clear the gradients", "Clear each gradient after it was used.", lambda edit: _by_hand(edit, case))
-        return
+    stepping = [o for o in case.evidence.optimizers if o.step_sites]
+    if not stepping:
+        yield Prescription(
+            "clear the gradients", "Clear each gradient after it was used.", lambda edit: _by_hand(edit, case)
+        )
+    seen = update(case, max(stepping, key=lambda o: o.stale_steps, default=None))
 
     def change(edit: ScriptEdit) -> None:
         if not (_is_named(case) and add_brackets(edit, case, "zero_grad")):
             put_in_order(edit, case, seen)
 
-    yield Prescription("clear the gradients", f"Call {seen.optimizer}.zero_grad() in every iteration, before backward().", change)
+    yield Prescription(
+        "clear the gradients", f"Call {seen.optimizer}.zero_grad() in every iteration, before backward().", change
+    )
 
 
 def _by_hand(edit: ScriptEdit, case: Case) -> None:
@@ -43,7 +45,11 @@ def _by_hand(edit: ScriptEdit, case: Case) -> None:
         else:
             continue
         name = name.removesuffix(".data")
-        if name and f"{name}.grad" in ast.unparse(value) and not dotted(getattr(value, "func", value)).startswith(f"{name}.grad"):
+        if (
+            name
+            and f"{name}.grad" in ast.unparse(value)
+            and not dotted(getattr(value, "func", value)).startswith(f"{name}.grad")
+        ):
             edit.insert_after(node.lineno, f"{name}.grad.zero_()")
             found = True
     if not found:

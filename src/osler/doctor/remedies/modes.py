@@ -33,7 +33,7 @@ def train(finding: Finding, case: Case) -> Iterator[Prescription]:
     def add(edit: ScriptEdit) -> None:
         set_training(edit, case, model)
 
-    told = "Call {}.train() in place of the eval() before the training steps.".format(model.name)
+    told = f"Call {model.name}.train() in place of the eval() before the training steps."
     yield Prescription("call train()", told, exchange, choice="training mode")
     told = f"Call {model.name}.train() at the beginning of every epoch, before the training steps."
     yield Prescription("call train()", told, add, choice="training mode")
@@ -78,12 +78,15 @@ def evaluate(finding: Finding, case: Case) -> Iterator[Prescription]:
         def as_function(edit: ScriptEdit) -> None:
             _as_function(edit, case, made[0].node)
 
-        yield Prescription("bind dropout to the mode", "Use dropout as a function with training=self.training.", as_function)
+        yield Prescription(
+            "bind dropout to the mode", "Use dropout as a function with training=self.training.", as_function
+        )
         return
     model, site = _pass(case, line)
 
     def before(edit: ScriptEdit) -> None:
-        _turn_train(edit, case, site) or set_evaluation(edit, case, model, site)
+        if not _turn_train(edit, case, site):
+            set_evaluation(edit, case, model, site)
 
     told = f"Call {model.name}.eval() before the evaluation, and {model.name}.train() before training goes on."
     yield Prescription("call eval()", told, before)
@@ -109,7 +112,12 @@ def _turn_train(edit: ScriptEdit, case: Case, site: Site) -> bool:
     if function is None or any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in ast.walk(function)):
         return False
     for call in case.script.calls_of("train"):
-        if function.lineno < call.line < site.line and not call.node.args and not call.node.keywords and "." in call.name:
+        if (
+            function.lineno < call.line < site.line
+            and not call.node.args
+            and not call.node.keywords
+            and "." in call.name
+        ):
             edit.replace(edit.at(call.node), f"{call.name.rpartition('.')[0]}.eval()")
             return True
     return False
@@ -122,7 +130,9 @@ def _as_function(edit: ScriptEdit, case: Case, made: ast.Call) -> None:
             rate = next((ast.unparse(k.value) for k in made.keywords if k.arg == "p"), None)
             rate = rate or (ast.unparse(made.args[0]) if made.args else "0.5")
             name = dotted(made.func).rpartition(".")[2].lower()
-            put(edit, outer, f"torch.nn.functional.{name}({ast.unparse(outer.args[0])}, {rate}, training=self.training)")
+            put(
+                edit, outer, f"torch.nn.functional.{name}({ast.unparse(outer.args[0])}, {rate}, training=self.training)"
+            )
             edit.add_import("import torch") if not re.search(r"^import torch\b", edit.original, re.MULTILINE) else None
             return
     raise CannotEditError("The dropout is not called where it is made.")
@@ -177,7 +187,11 @@ def _kept(function: ast.AST) -> str | None:
                 return f"(1 - {ast.unparse(right)})" if greater else _bracketed(right)
             if _is_drawn(right):
                 return _bracketed(left) if greater else f"(1 - {ast.unparse(left)})"
-        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in ("bernoulli", "bernoulli_", "binomial"):
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in (
+            "bernoulli",
+            "bernoulli_",
+            "binomial",
+        ):
             given = node.args[0] if node.args else None
             if isinstance(given, ast.Call) and len(given.args) == 2:
                 return _bracketed(given.args[1])

@@ -27,25 +27,26 @@ SHARE, BOUNDS = 3e-3, (1e-3, 0.3)  # of the weights that an update changes; lowe
 @prescribes("no-update")
 def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
     """A usual rate where it is 0; the update in place; resets taken out of the loop; else the calls of the update in order."""
-    for optimizer in case.evidence.optimizers:
-        if optimizer.steps and max((rate for _, rate in optimizer.rates), default=1.0) == 0:
-            text = _usual(optimizer)
-            still = optimizer
-
-            def faster(edit: ScriptEdit) -> None:
-                replace_rate(edit, case, still, text)
-
-            yield Prescription("connect the update", f"Set the learning rate to {text} in place of 0.", faster, choice="learning rate")
-            break
-    yield Prescription("write the update back", "Change the parameters in place.", lambda edit: write_back(edit, case))
-    yield Prescription("look for resets", "Do not put the first weights back while training.", lambda edit: no_resets(edit, case))
     stepping = [o for o in case.evidence.optimizers if o.steps]
+    still = [o for o in stepping if max((rate for _, rate in o.rates), default=1.0) == 0]
+    if still:
+        text = _usual(still[0])
+        told = f"Set the learning rate to {text} in place of 0."
+        yield Prescription(
+            "connect the update", told, lambda edit: replace_rate(edit, case, still[0], text), choice="learning rate"
+        )
+    yield Prescription("write the update back", "Change the parameters in place.", lambda edit: write_back(edit, case))
+    yield Prescription(
+        "look for resets", "Do not put the first weights back while training.", lambda edit: no_resets(edit, case)
+    )
 
     def order(edit: ScriptEdit) -> None:
         seen = update(case, stepping[0] if stepping else None)
         put_in_order(edit, case, seen)
 
-    yield Prescription("put the calls in order", "In every iteration: zero_grad(), then backward(), then step().", order)
+    yield Prescription(
+        "put the calls in order", "In every iteration: zero_grad(), then backward(), then step().", order
+    )
 
 
 def _usual(optimizer: OptimizerSeen) -> str:
@@ -71,7 +72,11 @@ def write_back(edit: ScriptEdit, case: Case) -> None:
     for node in ast.walk(case.script.tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and "grad" in ast.unparse(node.value):
             changed |= _assigned(edit, node)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+        elif (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Attribute)
+        ):
             if node.value.func.attr in IN_PLACE and "grad" in ast.unparse(node.value):
                 edit.change(edit.at(node.value.func), _with_underscore)
                 changed = True
@@ -131,5 +136,6 @@ def no_resets(edit: ScriptEdit, case: Case) -> None:
         CannotEditError: there are none.
     """
     resets = [c for c in case.script.calls_of(*RESETS) if c.loop and (c.last != "apply" or c.node.args)]
-    if not any([remove_call(edit, call.node) for call in resets]):
+    taken = [remove_call(edit, call.node) for call in resets]
+    if not any(taken):
         raise CannotEditError("Nothing puts weights back in a loop.")

@@ -36,10 +36,16 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
         give_whole(edit, case, call)
 
     yield Prescription(
-        "make the optimizer last", f"Make the optimizer after {held or 'the network'} is complete.", later, choice=CHOICE
+        "make the optimizer last",
+        f"Make the optimizer after {held or 'the network'} is complete.",
+        later,
+        choice=CHOICE,
     )
     yield Prescription(
-        "give it all parameters", "Give the optimizer the parameters of everything that is to learn.", whole, choice=CHOICE
+        "give it all parameters",
+        "Give the optimizer the parameters of everything that is to learn.",
+        whole,
+        choice=CHOICE,
     )
     yield from _another_group(case, optimizer, held)
 
@@ -60,7 +66,10 @@ def _held(case: Case, call: CallRead) -> str:
 def _root(case: Case, name: str) -> str:
     """`model` of `model.head`, where `head` is a part of a network."""
     parts = {layer for model in case.evidence.models for layer in model.layers} | {
-        ".".join(layer.split(".")[:depth]) for model in case.evidence.models for layer in model.layers for depth in (1, 2)
+        ".".join(layer.split(".")[:depth])
+        for model in case.evidence.models
+        for layer in model.layers
+        for depth in (1, 2)
     }
     for part in sorted(parts, key=len, reverse=True):
         if part and name.endswith("." + part):
@@ -134,7 +143,9 @@ def _move(edit: ScriptEdit, statement: Statement, last: Statement) -> None:
 
 
 def _uses(edit: ScriptEdit, statement: Statement, name: str) -> bool:
-    return any(dotted(n) == name for n in ast.walk(ast.parse(edit.code(statement))) if isinstance(n, (ast.Name, ast.Attribute)))
+    return any(
+        dotted(n) == name for n in ast.walk(ast.parse(edit.code(statement))) if isinstance(n, (ast.Name, ast.Attribute))
+    )
 
 
 def _caller(edit: ScriptEdit, case: Case, statement: Statement) -> Statement | None:
@@ -181,7 +192,9 @@ def _wanted(case: Case, call: CallRead) -> str:
 def _is_missed(model: ModelSeen) -> bool:
     """Whether gradients reach a network and no optimizer holds any of it."""
     held = any(p.optimizers or p.moved for p in model.parameters.values())
-    return not held and any(p.requires_grad and (p.gradients_seen or p.gradient_at_end) for p in model.parameters.values())
+    return not held and any(
+        p.requires_grad and (p.gradients_seen or p.gradient_at_end) for p in model.parameters.values()
+    )
 
 
 def _holds_strangers_only(case: Case, call: CallRead) -> bool:

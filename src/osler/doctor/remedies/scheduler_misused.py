@@ -18,7 +18,7 @@ from osler.doctor.mending.schedule_edit import (
     take_steps_out,
 )
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
-from osler.doctor.mending.statement_edit import remove_call
+from osler.doctor.mending.statement_edit import outermost_alone, remove_call
 from osler.doctor.mending.update_edit import optimizer_name
 from osler.doctor.settings import call_at
 from osler.doctor.training_loop import epoch_loop
@@ -47,15 +47,23 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
         yield from _stepped(case, optimizer, schedule, name)
     elif owner.steps == 0:
         used = optimizer_name(case, None, optimizer)
-        yield _offer("give it the optimizer that is used", f"Make {name} for {used}.", lambda e: of_optimizer(e, case, schedule, used))
+        yield _offer(
+            "give it the optimizer that is used",
+            f"Make {name} for {used}.",
+            lambda e: of_optimizer(e, case, schedule, used),
+        )
     elif schedule.kind == "ReduceLROnPlateau":
         mode = "min" if schedule.options.get("mode") == "max" else "max"
-        yield _offer("turn its mode", f"Use mode='{mode}'.", lambda e: set_option(e, case, schedule, "mode", 1, repr(mode)))
+        yield _offer(
+            "turn its mode", f"Use mode='{mode}'.", lambda e: set_option(e, case, schedule, "mode", 1, repr(mode))
+        )
     elif schedule.steps > 0.5 * optimizer.steps:
         yield from _less_often(case, optimizer, schedule, name)
     else:
         yield from _more_often(case, optimizer, schedule, name)
-    yield _offer("leave the schedule out", f"Leave {name} out: the rate stays as it is.", lambda e: leave_out(e, case, schedule))
+    yield _offer(
+        "leave the schedule out", f"Leave {name} out: the rate stays as it is.", lambda e: leave_out(e, case, schedule)
+    )
 
 
 def _offer(remedy: str, told: str, change: Edit) -> Prescription:
@@ -78,16 +86,26 @@ def _stepped(case: Case, optimizer: OptimizerSeen, schedule: SchedulerSeen, name
     if schedule.kind == "ReduceLROnPlateau":
         call = f"{name}.step({_watched(case)})"
     every = [
-        _offer("step it after every update", f"Call {call} after the optimizer's step.", lambda e: step_every_update(e, case, optimizer, call)),
-        _offer("step it after every epoch", f"Call {call} at the end of every epoch.", lambda e: step_every_epoch(e, case, call)),
-    ]  # fmt: skip
+        _offer(
+            "step it after every update",
+            f"Call {call} after the optimizer's step.",
+            lambda e: step_every_update(e, case, optimizer, call),
+        ),
+        _offer(
+            "step it after every epoch",
+            f"Call {call} at the end of every epoch.",
+            lambda e: step_every_epoch(e, case, call),
+        ),
+    ]
     yield from every if _counts_updates(case, optimizer, schedule) else every[::-1]
 
 
 def _watched(case: Case) -> str:
     """The loss that is known at the end of an epoch: that of the validation where there is one."""
     loop = epoch_loop(case)
-    inside = [a for a in case.script.assignments if loop is not None and loop.lineno < a.line <= (loop.end_lineno or a.line)]
+    inside = [
+        a for a in case.script.assignments if loop is not None and loop.lineno < a.line <= (loop.end_lineno or a.line)
+    ]
     names = [n for a in inside for n in a.names if n.isidentifier() and "loss" in n.lower()]
     held = [n for n in names if "val" in n.lower() or "test" in n.lower()]
     if not names:
@@ -167,7 +185,8 @@ def _more_often(case: Case, optimizer: OptimizerSeen, schedule: SchedulerSeen, n
 
     def moved(edit: ScriptEdit) -> None:
         calls = steps_of(case, schedule)
-        if not calls or not all([remove_call(edit, c) for c in calls]):
+        taken = [remove_call(edit, c) for c in calls]
+        if not taken or not all(taken):
             raise CannotEditError("The schedule's steps do not stand alone.")
         step_every_update(edit, case, optimizer, ast.unparse(calls[0]))
 
@@ -192,8 +211,9 @@ def _constant_rate(case: Case, line: int | None) -> Prescription:
     """Without the statement that writes the rate."""
 
     def change(edit: ScriptEdit) -> None:
-        if line is None:
+        text = case.script.lines[line - 1].partition("=")[0] if line is not None else ""
+        if line is None or not ('["lr"]' in text or "['lr']" in text):
             raise CannotEditError("It is not known where the rate is written.")
-        edit.remove_statement(line)
+        edit.remove_node(outermost_alone(edit, edit.statement(line)))
 
     return _offer("leave the schedule out", "Leave the rate as it is at the start.", change)

@@ -23,7 +23,9 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
 
 def _one_unit(case: Case, loss: LossSeen) -> Iterator[Prescription]:
     def squash(edit: ScriptEdit) -> None:
-        _exchange(edit, case, loss, None if loss.function == "binary_cross_entropy_with_logits" else ("sigmoid", "Sigmoid()"))
+        _exchange(
+            edit, case, loss, None if loss.function == "binary_cross_entropy_with_logits" else ("sigmoid", "Sigmoid()")
+        )
         if loss.function in CLASS_LOSSES:
             change_loss(edit, loss.function, "binary_cross_entropy")
             change_targets(edit, case, same_losses(case, loss), "{}.float()")
@@ -39,8 +41,12 @@ def _one_unit(case: Case, loss: LossSeen) -> Iterator[Prescription]:
         if loss.function in BINARY_LOSSES or not loss.target_is_integer:
             change_targets(edit, case, same_losses(case, loss), "{}.flatten().long()")
 
-    yield Prescription("use a sigmoid", "Use a sigmoid in the place of the softmax.", squash, choice=CHOICE, changes_loss=True)
-    yield Prescription("use two units", "Give the last layer two units, and use cross_entropy.", two, choice=CHOICE, changes_loss=True)
+    yield Prescription(
+        "use a sigmoid", "Use a sigmoid in the place of the softmax.", squash, choice=CHOICE, changes_loss=True
+    )
+    yield Prescription(
+        "use two units", "Give the last layer two units, and use cross_entropy.", two, choice=CHOICE, changes_loss=True
+    )
 
 
 def _exchange(edit: ScriptEdit, case: Case, loss: LossSeen, new: tuple[str, str] | None) -> None:
@@ -54,4 +60,6 @@ def _exchange(edit: ScriptEdit, case: Case, loss: LossSeen, new: tuple[str, str]
 
 def _compares_classes(case: Case) -> bool:
     """Whether the program takes the largest of several scores."""
-    return bool(case.script.calls_of("argmax", "topk")) and not any(t in case.script.source for t in ("> 0.5", ">0.5", ">= 0.5", ".round()"))
+    return bool(case.script.calls_of("argmax", "topk")) and not any(
+        t in case.script.source for t in ("> 0.5", ">0.5", ">= 0.5", ".round()")
+    )

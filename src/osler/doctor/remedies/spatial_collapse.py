@@ -59,7 +59,12 @@ def _without(case: Case, model: ModelSeen, reducing: list[LayerSeen]) -> Prescri
             _keep_size(edit, case, layer)
         _pool_at_the_end(edit, case, model)
 
-    return Prescription("reduce less", f"Leave out the reduction by {names}; pool before the last layers instead.", change, choice=CHOICE)
+    return Prescription(
+        "reduce less",
+        f"Leave out the reduction by {names}; pool before the last layers instead.",
+        change,
+        choice=CHOICE,
+    )
 
 
 def _keep_size(edit: ScriptEdit, case: Case, layer: LayerSeen) -> None:
@@ -81,7 +86,11 @@ def _keep_size(edit: ScriptEdit, case: Case, layer: LayerSeen) -> None:
 def _pool_at_the_end(edit: ScriptEdit, case: Case, model: ModelSeen) -> None:
     """A pooling to the size that the last layers are made for, unless there is one that makes any size fit."""
     kinds = {x.kind for x in model.layers.values()}
-    if "Lazy" in edit.original or any(k.startswith("Adaptive") or k.startswith("adaptive_") for k in kinds) or re.search(r"\.mean\(\s*(dim=)?[\(\[]", edit.original):
+    if (
+        "Lazy" in edit.original
+        or any(k.startswith(("Adaptive", "adaptive_")) for k in kinds)
+        or re.search(r"\.mean\(\s*(dim=)?[\(\[]", edit.original)
+    ):
         return
     side = _side(model)
     flat = [x for x in model.layers.values() if x.kind == "Flatten"]
@@ -93,7 +102,11 @@ def _pool_at_the_end(edit: ScriptEdit, case: Case, model: ModelSeen) -> None:
     if not calls:
         raise CannotEditError("It is not seen where the map is flattened.")
     call = calls[0]
-    is_function = isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Name) and call.func.value.value == "torch"
+    is_function = (
+        isinstance(call.func, cst.Attribute)
+        and isinstance(call.func.value, cst.Name)
+        and call.func.value.value == "torch"
+    )
     given = call.args[0].value if is_function else call.func.value if isinstance(call.func, cst.Attribute) else None
     if given is None:
         raise CannotEditError("It is not seen what is flattened.")
@@ -111,9 +124,9 @@ def _insert_before(edit: ScriptEdit, call: cst.Call, side: int) -> None:
 
 
 def _in_forward(edit: ScriptEdit, call: cst.Call) -> bool:
-    return any(isinstance(a, cst.FunctionDef) and a.name.value not in ("__init__", "__getitem__") for a in edit.above(call)) and any(
-        isinstance(a, cst.ClassDef) for a in edit.above(call)
-    )
+    return any(
+        isinstance(a, cst.FunctionDef) and a.name.value not in ("__init__", "__getitem__") for a in edit.above(call)
+    ) and any(isinstance(a, cst.ClassDef) for a in edit.above(call))
 
 
 def _side(model: ModelSeen) -> int:

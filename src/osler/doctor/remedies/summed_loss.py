@@ -7,11 +7,11 @@ import libcst as cst
 
 from osler.doctor.case import Case
 from osler.doctor.fault import NotSeen
+from osler.doctor.mending.loss_edit import loss_call
 from osler.doctor.mending.prescription import Prescription, prescribes
 from osler.doctor.mending.rate_edit import scale_rates
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit, argument, with_argument, without_argument
 from osler.doctor.remedies.batch_size import batch_size
-from osler.doctor.settings import call_at
 from osler.structures.finding import Finding
 from osler.vitals.evidence import LossSeen
 
@@ -36,7 +36,8 @@ def _mean(line: int) -> Prescription:
     def change(edit: ScriptEdit) -> None:
         for call in edit.calls(line):
             if argument(call, "reduction") is not None:
-                edit.change(call, lambda node: with_argument(node, "reduction", '"mean"' if '"' in edit.code(call) else "'mean'"))
+                text = '"mean"' if '"' in edit.code(call) else "'mean'"
+                edit.change(call, lambda node: with_argument(node, "reduction", text))  # noqa: B023 (returns at once)
                 return
             if argument(call, "size_average") is not None:
                 edit.change(call, lambda node: without_argument(node, "size_average"))
@@ -47,29 +48,28 @@ def _mean(line: int) -> Prescription:
                 return
         raise CannotEditError("No sum stands there.")
 
-    return Prescription("take the mean", f"Take the mean over the batch at line {line}.", change, choice=CHOICE, changes_loss=True)
+    return Prescription(
+        "take the mean", f"Take the mean over the batch at line {line}.", change, choice=CHOICE, changes_loss=True
+    )
 
 
 def _divided(case: Case, loss: LossSeen) -> Prescription:
     """The loss of the training, divided by the number of samples where it is computed."""
 
     def change(edit: ScriptEdit) -> None:
-        call = call_at(case.script, loss.site)
-        if call is None or len(call.node.args) < 2 or last_name_of(call.node) in ("backward", "item"):
-            raise CannotEditError("The call of the loss is not found.")
+        call = loss_call(case, loss)
         targets = ast.unparse(call.node.args[1])
         node = edit.at(call.node)
         inner = isinstance(edit.parent(node), cst.Attribute)
         edit.wrap(node, f"({{}} / len({targets}))" if inner else f"{{}} / len({targets})")
 
     return Prescription(
-        "divide by the batch", "Divide the summed loss by the number of samples.", change, choice=CHOICE, changes_loss=True
+        "divide by the batch",
+        "Divide the summed loss by the number of samples.",
+        change,
+        choice=CHOICE,
+        changes_loss=True,
     )
-
-
-def last_name_of(call: ast.Call) -> str:
-    """The last part of what is called."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _slower(case: Case) -> Iterator[Prescription]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from osler.doctor.case import Case
-from osler.doctor.mending.layer_edit import is_shared, made, model_with, module, put_behind
+from osler.doctor.mending.layer_edit import made, model_with, module, put_behind
 from osler.doctor.mending.number_edit import number, set_number
 from osler.doctor.mending.prescription import Prescription, prescribes
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
@@ -27,8 +27,15 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
         return
     names = _alike(case, layer)
     yield Prescription("remove layers", f"Use {FEW} such layers.", lambda e: _fewer(e, case, len(names)), choice=CHOICE)
-    yield Prescription("add normalisation", "Put batch norm after each layer.", lambda e: _norms(e, case, names), choice=CHOICE)
-    yield Prescription("add shortcuts", "Add what each layer is given to what it makes.", lambda e: _shortcuts(e, case, names), choice=CHOICE)
+    yield Prescription(
+        "add normalisation", "Put batch norm after each layer.", lambda e: _norms(e, case, names), choice=CHOICE
+    )
+    yield Prescription(
+        "add shortcuts",
+        "Add what each layer is given to what it makes.",
+        lambda e: _shortcuts(e, case, layer),
+        choice=CHOICE,
+    )
 
 
 def _alike(case: Case, layer: str) -> list[str]:
@@ -39,12 +46,12 @@ def _alike(case: Case, layer: str) -> list[str]:
     return [n for n, x in model.layers.items() if x.kind == seen.kind and [x.options.get(w) for w in widths] == own]
 
 
-def _shortcuts(edit: ScriptEdit, case: Case, names: list[str]) -> None:
+def _shortcuts(edit: ScriptEdit, case: Case, layer: str) -> None:
     """`for layer in self.layers: x = relu(layer(x))` becomes `x = x + relu(layer(x))`, where no width changes."""
-    path = names[0].split(".")
+    path = layer.split(".")
     while path and path[-1].isdigit():
         path.pop()
-    model, _ = model_with(case, names[0])
+    model, _ = model_with(case, layer)
     places = re.compile(re.escape(".".join(path)) + r"\.\d+")
     inside = [x for n, x in model.layers.items() if places.fullmatch(n) and x.order is not None]
     holder = path[-1] if path else ""
@@ -53,7 +60,11 @@ def _shortcuts(edit: ScriptEdit, case: Case, names: list[str]) -> None:
     for _, loop in edit.every(cst.For):
         if not edit.code(loop.iter).endswith(f".{holder}") or not isinstance(loop.target, cst.Name):
             continue
-        inner = [s for _, s in edit.every(cst.Assign) if loop in edit.above(s) and f"{loop.target.value}(" in edit.code(s.value)]
+        inner = [
+            s
+            for _, s in edit.every(cst.Assign)
+            if loop in edit.above(s) and f"{loop.target.value}(" in edit.code(s.value)
+        ]
         target = edit.code(inner[-1].targets[0].target) if inner else ""
         if inner and target:
             edit.wrap(inner[-1].value, f"{target} + {{}}")
@@ -80,12 +91,20 @@ def _counts(case: Case) -> Iterator[tuple[ast.expr, str]]:
     functions: list[tuple[str, ast.AST]] = [*case.script.functions().items(), ("", case.script.tree)]
     for name, function in functions:
         for node in ast.walk(function):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and isinstance(node.left, (ast.List, ast.ListComp)):
+            if (
+                isinstance(node, ast.BinOp)
+                and isinstance(node.op, ast.Mult)
+                and isinstance(node.left, (ast.List, ast.ListComp))
+            ):
                 yield node.right, name
 
 
 def _parts(value: ast.expr) -> list[ast.expr]:
-    return [n for n in ast.walk(value) if isinstance(n, (ast.Name, ast.Attribute)) and dotted(n)] if isinstance(value, ast.BinOp) else []
+    return (
+        [n for n in ast.walk(value) if isinstance(n, (ast.Name, ast.Attribute)) and dotted(n)]
+        if isinstance(value, ast.BinOp)
+        else []
+    )
 
 
 def _norms(edit: ScriptEdit, case: Case, names: list[str]) -> None:
@@ -94,8 +113,12 @@ def _norms(edit: ScriptEdit, case: Case, names: list[str]) -> None:
     kind = {"Linear": "BatchNorm1d", "Conv1d": "BatchNorm1d", "Conv2d": "BatchNorm2d"}.get(seen.kind)
     if kind is None or (seen.kind == "Linear" and len(seen.output_shape or ()) != 2):
         raise CannotEditError("It is not known which norm fits.")
-    for name in names[:1] if is_shared(case, names[0]) else names:
+    done: list[cst.Call] = []
+    for name in names:
         call = made(edit, case, name)
+        if call in done:
+            continue
+        done.append(call)
         if len(call.args) < 2:
             raise CannotEditError("The layer's width is not given.")
         code = f"{kind}({edit.code(call.args[1].value)})"

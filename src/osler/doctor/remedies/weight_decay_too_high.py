@@ -49,7 +49,9 @@ def _of_groups(call: ast.Call) -> list[ast.expr]:
     for node in ast.walk(call):
         if isinstance(node, ast.Dict):
             found += [
-                v for k, v in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant) and k.value == "weight_decay"
+                v
+                for k, v in zip(node.keys, node.values, strict=True)
+                if isinstance(k, ast.Constant) and k.value == "weight_decay"
             ]
     return found
 
@@ -65,7 +67,11 @@ def _penalty(case: Case, line: int) -> Prescription:
         raise CannotEditError("The factor of the penalty is not found.")
 
     return Prescription(
-        "lower the penalty", f"Lower the factor of the penalty on the weights to {PENALTY}.", change, choice=CHOICE, changes_loss=True
+        "lower the penalty",
+        f"Lower the factor of the penalty on the weights to {PENALTY}.",
+        change,
+        choice=CHOICE,
+        changes_loss=True,
     )
 
 
@@ -86,4 +92,6 @@ def _factors(case: Case, line: int) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _is_power(case: Case, node: ast.expr) -> bool:
-    return any(isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow) and node is n.right for n in ast.walk(case.script.tree))
+    return any(
+        isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow) and node is n.right for n in ast.walk(case.script.tree)
+    )

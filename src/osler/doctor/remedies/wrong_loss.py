@@ -9,10 +9,17 @@ import libcst as cst
 from osler.doctor.case import BINARY_LOSSES, CLASS_LOSSES, REGRESSION_LOSSES, Case
 from osler.doctor.layer_places import LOSS_MODULES
 from osler.doctor.mending.layer_edit import set_width
-from osler.doctor.mending.loss_edit import change_loss, change_targets, exchange_operation, remove_last, same_losses, ways
+from osler.doctor.mending.loss_edit import (
+    change_loss,
+    change_targets,
+    exchange_operation,
+    loss_call,
+    remove_last,
+    same_losses,
+    ways,
+)
 from osler.doctor.mending.prescription import Edit, Prescription, prescribes
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit, without_argument
-from osler.doctor.settings import call_at
 from osler.structures.finding import Finding
 from osler.vitals.evidence import LossSample, LossSeen
 
@@ -34,7 +41,9 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
     elif _one_hot(samples, values) or (loss.function in REGRESSION_LOSSES and not _columns(samples)):
         yield from _of_one_hot(case, loss)
     elif loss.function in BINARY_LOSSES and values <= {0.0, 1.0}:
-        yield _offer("use the loss of the task", "Use a sigmoid in place of the softmax.", lambda e: _sigmoid(e, case, loss))
+        yield _offer(
+            "use the loss of the task", "Use a sigmoid in place of the softmax.", lambda e: _sigmoid(e, case, loss)
+        )
     elif all(v.is_integer() and v >= 0 for v in values):
         yield from _of_class_numbers(case, loss, len(values))
     else:
@@ -124,17 +133,16 @@ def _of_class_numbers(case: Case, loss: LossSeen, count: int) -> Iterator[Prescr
         _class_numbers(edit, case, loss)
         _largest(edit, case, loss)
 
-    yield _offer("use the loss of the task", f"Give {layer} {total} units, and use {CLASSES} with the class numbers.", change)
+    yield _offer(
+        "use the loss of the task", f"Give {layer} {total} units, and use {CLASSES} with the class numbers.", change
+    )
 
 
 def _class_numbers(edit: ScriptEdit, case: Case, loss: LossSeen) -> None:
     """Targets as whole numbers without a second axis; the output as it is, without the squeezing that one column needs."""
     for line in sorted({x.site.line for x in same_losses(case, loss) if x.site is not None}):
         seen = next(x for x in case.evidence.losses if x.site is not None and x.site.line == line)
-        call = call_at(case.script, seen.site)
-        if call is None or len(call.node.args) < 2:
-            raise CannotEditError("The call of the loss is not found.")
-        first, second = (edit.at(a) for a in call.node.args[:2])
+        first, second = (edit.at(a) for a in loss_call(case, seen).node.args[:2])
         plain = SQUEEZED.sub("", edit.code(first))
         if plain != edit.code(first):
             edit.replace(first, plain)
@@ -150,7 +158,7 @@ def _largest(edit: ScriptEdit, case: Case, loss: LossSeen) -> None:
         if not isinstance(call.func, cst.Attribute):
             continue
         method = not (isinstance(call.func.value, cst.Name) and call.func.value.value in ("torch", "np", "numpy"))
-        if method and call.args or not method and not call.args:
+        if (method and call.args) or (not method and not call.args):
             continue
         inner = edit.code(call.func.value if method else call.args[0].value)
         edit.replace(call, SQUEEZED.sub("", inner) + largest)
@@ -200,9 +208,15 @@ def turn_sign(edit: ScriptEdit, case: Case, loss: LossSeen) -> None:
 
 def _called(code: str, loss: LossSeen, held: set[str]) -> bool:
     begin = code.partition("(")[0]
-    return begin.rpartition(".")[2] in (loss.function, LOSS_MODULES.get(loss.function)) or (bool(begin) and begin in held)
+    return begin.rpartition(".")[2] in (loss.function, LOSS_MODULES.get(loss.function)) or (
+        bool(begin) and begin in held
+    )
 
 
 def _names_loss(value: ast.expr, loss: LossSeen) -> bool:
-    names = {n.attr if isinstance(n, ast.Attribute) else n.id for n in ast.walk(value) if isinstance(n, (ast.Attribute, ast.Name))}
+    names = {
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(value)
+        if isinstance(n, (ast.Attribute, ast.Name))
+    }
     return bool(names & {loss.function, LOSS_MODULES.get(loss.function, "")})

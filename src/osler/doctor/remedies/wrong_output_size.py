@@ -46,7 +46,11 @@ def _target_width(case: Case) -> int:
     for loss in case.losses(*REGRESSION_LOSSES):
         for sample in loss.samples:
             target = sample.target
-            if target is not None and len(sample.input.shape) == len(target.shape) == 2 and sample.input.shape != target.shape:
+            if (
+                target is not None
+                and len(sample.input.shape) == len(target.shape) == 2
+                and sample.input.shape != target.shape
+            ):
                 return target.shape[1]
     return 0
 
