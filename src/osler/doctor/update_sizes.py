@@ -31,13 +31,13 @@ class Ratio:
 def update_ratios(case: Case, optimizer: OptimizerSeen) -> list[Ratio]:
     """Update against weight norm of every parameter with two dimensions or more, step by step.
 
-    Biases and fresh gains are left out: they start at zero or stay small, so their ratios say nothing.
+    Biases, fresh gains and matrices that start at zero are left out: they stay small at first, so their ratios say nothing.
     """
     flat = {
         name
         for model in case.evidence.models
         for name, parameter in model.parameters.items()
-        if len(parameter.shape) < 2 or parameter.start.count < 2
+        if len(parameter.shape) < 2 or parameter.start.count < 2 or parameter.start.low == parameter.start.high == 0
     }
     found = []
     for sample in optimizer.samples:

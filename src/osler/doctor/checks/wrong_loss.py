@@ -196,6 +196,8 @@ def _are_one_hot(wide: list[LossSample]) -> bool:
 
 def _class_numbers(case: Case, loss: LossSeen, samples: list[LossSample]) -> Iterator[Finding]:
     """Whole numbers 0, 1, 2 ... that stand for classes, as targets of a distance."""
+    if _rebuilds(case, samples):
+        return
     values = np.array(sorted(loss.targets))
     total, count = sum(loss.targets.values()), len(values)
     if not 3 <= count <= thresholds.MOST_CLASSES or total < thresholds.LABELS_PER_OUTPUT * count:
@@ -214,6 +216,13 @@ def _class_numbers(case: Case, loss: LossSeen, samples: list[LossSample]) -> Ite
         certainty=0.9,
         change=f"Give the last layer {count} units and use cross_entropy with the class numbers.",
     )
+
+
+def _rebuilds(case: Case, samples: list[LossSample]) -> bool:
+    """Whether targets are rows of several numbers, or have the inputs' shape: values to rebuild, not one class a sample."""
+    shapes = {s.target.shape[1:] for s in samples if s.target is not None}
+    inputs = {c.inputs[0].shape[1:] for m in case.models for c in m.calls if c.inputs}
+    return any((len(shape) == 1 and shape[0] > 1) or (shape and shape in inputs) for shape in shapes)
 
 
 def _told(values: np.ndarray) -> str:
