@@ -105,7 +105,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(DataError, match="'fashion-mnist'"):
         read_known("fashionmnist")
-    assert known_names() == ["cifar10", "cifar100", "digits", "fashion-mnist", "mnist"]
+    assert known_names() == ["cifar10", "cifar100", "digits", "digits-in-the-wild", "fashion-mnist", "mnist"]
 
 
 def test_fashion_mnist_has_the_checksums_that_are_declared(shared):

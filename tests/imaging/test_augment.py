@@ -147,5 +147,5 @@ def test_how_large_a_decoded_picture_must_stay() -> None:
 
 
 def test_registries_hold_what_the_recipe_may_name() -> None:
-    assert len(sample_transforms) == 21
-    assert set(batch_transforms) == {"mixup", "cutmix", "pca_noise"}
+    assert len(sample_transforms) == 26
+    assert set(batch_transforms) == {"mixup", "cutmix", "pca_noise", "multi_scale"}

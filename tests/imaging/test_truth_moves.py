@@ -13,11 +13,12 @@ from osler.imaging.augment import PRESETS  # noqa: F401  (fills the registry)
 from osler.imaging.crops import CenterCrop, RandomCrop, RandomResizedCrop
 from osler.imaging.fit import FitTo
 from osler.imaging.flips import HorizontalFlip, VerticalFlip
+from osler.imaging.gathering import Gathers
 from osler.imaging.geometry import OUTSIDE, mask_boxes
 from osler.imaging.options import make_transform
 from osler.imaging.pad import Pad, PadCrop
 from osler.imaging.resize import Resize
-from osler.imaging.transform import sample_transforms
+from osler.imaging.transform import SampleTransform, sample_transforms
 from osler.structures.preprocessing import Preprocessing
 from osler.structures.sample import Objects, Sample
 
@@ -82,12 +83,12 @@ def test_the_picture_moves_as_its_truth(name: str, seed: int) -> None:
 def test_every_transform_leaves_its_input_and_repeats(name: str) -> None:
     transform = make_transform(name, {"probability": 1.0} if "probability" in _options(name) else {}, size=(24, 28))
     sample = frozen(scene([(8, 10, 40, 36)]))
-    first, again, other = (transform(sample, np.random.default_rng(s)) for s in (1, 1, 2))
+    first, again, other = (_applied(transform, sample, np.random.default_rng(s)) for s in (1, 1, 2))
     assert np.array_equal(first.image, again.image)
     assert np.array_equal(first.objects.boxes, again.objects.boxes)
     assert first.image.dtype == np.uint8
     assert first.image.flags.c_contiguous
-    if name not in ("resize", "center_crop", "pad", "horizontal_flip", "vertical_flip", "grayscale"):
+    if name not in ("resize", "center_crop", "pad", "horizontal_flip", "vertical_flip", "grayscale", "drop_small"):
         assert not np.array_equal(first.image, other.image)
 
 
@@ -101,6 +102,14 @@ def test_every_transform_takes_grey_and_bare_pictures(name: str, channels: int) 
     assert moved.image.shape[2] == channels
     assert moved.target == 1
     assert moved.objects is None
+
+
+def _applied(transform: SampleTransform, sample: Sample, rng: np.random.Generator) -> Sample:
+    """The sample transformed, with others to mix with where it is mixed."""
+    if not isinstance(transform, Gathers):
+        return transform(sample, rng)
+    boxes = [[(1, 1, 9, 9), (20, 5, 30, 40)], [(3, 2, 60, 11)], [(30, 30, 40, 40)]]
+    return transform.gather(sample, [frozen(scene(b)) for b in boxes[: transform.partners]], rng)
 
 
 def _options(name: str) -> list[str]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.registry import unknown
 
-Problem = Literal["class", "labels", "numbers"]
+Problem = Literal["class", "labels", "numbers", "objects"]
 
 NAMES = ("svm", "logistic", "neighbours", "forest", "boosting")
 
@@ -27,6 +27,11 @@ def build_estimator(name: str, problem: Problem, options: dict[str, Any], seed: 
 
     if name not in NAMES:
         raise RecipeError(unknown("estimator", name, NAMES))
+    if problem == "objects":
+        raise RecipeError(
+            f"estimator.name={name} learns from one row of features a picture, and objects have one each: leave it out. "
+            "model=rcnn has support vectors of its own, on the features of regions."
+        )
     kind, defaults = _class_and_defaults(name, problem, seed % 2**32)  # scikit-learn's seeds are unsigned, of 32 bits
     try:
         estimator = kind(**{**defaults, **options})

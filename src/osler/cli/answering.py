@@ -85,3 +85,26 @@ def show_data(path: str, words: list[str]) -> None:
     _data_values(words)  # refuses what is not of the data
     section = read_recipe(None, words).recipe.data
     print_audit(describe_data(path, section=section), Console(highlight=False))
+
+
+def show_conversion(source: str, dest: Path, to: str, words: list[str]) -> None:
+    """What was written, and what the form has no place for."""
+    from typing import get_args
+
+    from osler.data.objects.converting import Form
+    from osler.training.recipe_file import read_recipe
+    from osler.verbs.convert_data import convert_data
+
+    _data_values(words)
+    if to not in get_args(Form):
+        raise RecipeError(f"--to {to}: known are {', '.join(get_args(Form))}.")
+    done = convert_data(source, dest, to=to, section=read_recipe(None, words).recipe.data)  # type: ignore[arg-type]
+    console = Console(highlight=False)
+    counts = ", ".join(f"{count:,} {part}" for part, count in done.pictures.items())
+    console.print(
+        Text(f"Written to {done.place} as {to}: pictures {counts}; {done.objects:,} objects."), soft_wrap=True
+    )
+    for sentence in done.lost:
+        console.print(Text.assemble(("note ", "bold yellow"), sentence), soft_wrap=True)
+    for skipped in done.skipped:
+        console.print(Text.assemble(("skipped ", "bold yellow"), skipped.reason), soft_wrap=True)

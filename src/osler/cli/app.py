@@ -9,6 +9,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from osler.cli import data
+
 app = typer.Typer(
     help="Osler: train on your own pictures, understand the network, find what is wrong, and ship.",
     no_args_is_help=True,
@@ -87,15 +89,7 @@ def predict(
     answering.show_predictions(run, pictures, out, draw)
 
 
-@app.command()
-def data(
-    path: Annotated[str, typer.Argument(help="a folder, a CSV file, or the name of a known set")] = "digits",
-    words: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...", show_default=False)] = None,
-) -> None:
-    """What a data set holds, and what is wrong with it."""
-    from osler.cli import answering
-
-    answering.show_data(path, words or [])
+app.add_typer(data.app, name="data")
 
 
 @app.command()
@@ -170,16 +164,23 @@ def doctor(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write the diagnosis there")] = None,
     page: Annotated[Path | None, typer.Option("--html", help="write it there as a page, with heat maps")] = None,
-    budget: Annotated[str | None, typer.Option(help="stop the script after so long: 60s, 5m, 1h")] = None,
+    budget: Annotated[str | None, typer.Option(help="of script and trials together: 60s, 5m, 1h")] = None,
     prove: Annotated[
-        bool, typer.Option("--prove", help="try the remedies in copies of the script, and write a diff of what helped")
+        bool,
+        typer.Option(
+            "--prove", help="try the remedies in copies or short trainings, and say what helped: a diff, or words"
+        ),
     ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="with --prove: write the mended script or recipe there", show_default=False),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="print only what the script prints")] = False,
 ) -> None:
     """What is wrong with a training: osler doctor train.py -- --epochs 3 (exit status 1: sick)."""
     from osler.cli import doctor as command
 
-    sys.exit(command.run(target, words or [], command.Wanted(json_file, page, budget, prove, quiet)))
+    sys.exit(command.run(target, words or [], command.Wanted(json_file, page, budget, prove, save, quiet)))
 
 
 @app.command()

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from osler.cli.object_table import print_objects
+
 if TYPE_CHECKING:  # the command line must not load NumPy to say what it can do
     from osler.data.audit import DataAudit, Range
     from osler.data.audit_problems import Problem
@@ -19,21 +21,34 @@ def print_audit(audit: "DataAudit", console: Console) -> None:
     console.print(Text(f"{audit.name}: {_kind(audit)}", style="bold"))
     console.print(_count_table(audit))
     console.print(_picture_table(audit))
+    if audit.objects is not None:
+        print_objects(audit.objects, console)
     for note in audit.notes:
         console.print(Text(note))
     _print_problems(audit, console)
 
 
 def _kind(audit: "DataAudit") -> str:
-    what = {"class": "classes, one a picture", "labels": "labels, several a picture", "numbers": "numbers a picture"}[
-        audit.kind
-    ]
+    what = {
+        "class": "classes, one a picture",
+        "labels": "labels, several a picture",
+        "numbers": "numbers a picture",
+        "objects": "classes of objects",
+    }[audit.kind]
     return f"{sum(audit.totals.values()):,} pictures, {len(audit.names)} {what}"
 
 
 def _count_table(audit: "DataAudit") -> Table:
     """A row a class, a column a part; the classes with most pictures where there are many."""
-    table = Table("label" if audit.kind == "labels" else "class" if audit.kind == "class" else "")
+    table = Table(
+        "label"
+        if audit.kind == "labels"
+        else "class"
+        if audit.kind == "class"
+        else "pictures with"
+        if audit.kind == "objects"
+        else ""
+    )
     for part in audit.counts:
         table.add_column(part, justify="right")
     rows = {name: [counts[name] for counts in audit.counts.values()] for name in next(iter(audit.counts.values()))}

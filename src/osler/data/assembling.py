@@ -33,7 +33,16 @@ def assemble(parts: Parts, section: DataSection, seed: int) -> DataSource:
         train = train.select(sample_rows(train.targets, section.limit, seed))
     notes += _rare_classes(parts, train)
     source = DataSource(
-        parts.name, parts.kind, parts.names, train, validation, test, skipped=parts.skipped, notes=notes
+        parts.name,
+        parts.kind,
+        parts.names,
+        train,
+        validation,
+        test,
+        skipped=parts.skipped,
+        notes=notes,
+        faults=parts.faults,
+        one_way=parts.one_way,
     )
     return _with_appearance(source)
 

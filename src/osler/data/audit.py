@@ -6,30 +6,25 @@ from dataclasses import dataclass, field
 from itertools import islice
 from os import cpu_count
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from osler.data.audit_problems import Problem, find_problems
 from osler.data.files import FileDataSet
+from osler.data.objects.object_audit import ObjectAudit, audit_objects
+from osler.data.objects.object_problems import object_problems
+from osler.data.objects.object_set import ObjectDataSet
 from osler.data.opening import read_parts
 from osler.data.parts import Parts
 from osler.data.picture_facts import PictureFacts, facts_of
+from osler.data.ranges import Range as Range
+from osler.data.ranges import range_of
 from osler.data.recipe import DataSection
 from osler.data.source import DataSet, DataSource, Skipped, TargetKind
 from osler.data.statistics import ChannelSums
 from osler.imaging.header import UnreadableError
 
 EXACT_UP_TO = 20_000  # pictures; of more, evenly spaced ones give mean and spread
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The smallest, the median and the largest of some numbers."""
-
-    smallest: float
-    median: float
-    largest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,7 @@ class DataAudit:
     unreadable: Sequence[Skipped] = ()
     problems: Sequence[Problem] = field(default_factory=list)
     notes: Sequence[str] = ()
+    objects: ObjectAudit | None = None  # where the truth is objects with boxes
 
     def problem(self, name: str) -> Problem | None:
         """The problem of that name, where it was found."""
@@ -97,6 +93,7 @@ def _parts_of(data: str | Path | DataSource | DataSection) -> Parts:
             data.test,
             skipped=list(data.skipped),
             notes=list(data.notes),
+            faults=list(data.faults),
         )
     return read_parts(data if isinstance(data, DataSection) else DataSection.model_validate({"path": str(data)}))
 
@@ -121,14 +118,16 @@ def _look_at_all(dataset: DataSet, part: str) -> Iterator[PictureFacts | Skipped
 
 def _summary(parts: Parts, facts: list[PictureFacts], unreadable: list[Skipped], sums: ChannelSums) -> DataAudit:
     counts = {name: _counts(dataset, parts) for name, dataset in parts.given().items()}
+    objects = _objects(parts, facts)
+    problems = [] if objects is None else object_problems(objects, facts, parts.faults)
     totals = {name: len(dataset) for name, dataset in parts.given().items()}
     grey = sum(f.grey for f in facts)
     channels = 1 if facts and grey == len(facts) else 3
     mean, std = sums.result()
     return DataAudit(
         parts.name, parts.kind, parts.names, counts, totals,
-        heights=_range([f.height for f in facts]),
-        widths=_range([f.width for f in facts]),
+        heights=range_of([f.height for f in facts]),
+        widths=range_of([f.width for f in facts]),
         numbers=_number_ranges(parts),
         grey=grey,
         channels=channels,
@@ -136,9 +135,17 @@ def _summary(parts: Parts, facts: list[PictureFacts], unreadable: list[Skipped],
         std=std[:channels],
         pictures_measured=sums.pictures,
         unreadable=unreadable,
-        problems=find_problems(parts, counts, facts, unreadable),
+        problems=[*problems, *find_problems(parts, counts, facts, unreadable)],
         notes=tuple(parts.notes),
+        objects=objects,
     )  # fmt: skip
+
+
+def _objects(parts: Parts, facts: list[PictureFacts]) -> ObjectAudit | None:
+    if parts.kind != "objects":
+        return None
+    masks = isinstance(parts.train, ObjectDataSet) and parts.train.has_masks
+    return audit_objects(facts, list(parts.given()), parts.names, masks=masks)
 
 
 def _counts(dataset: DataSet, parts: Parts) -> dict[str, int]:
@@ -156,8 +163,4 @@ def _number_ranges(parts: Parts) -> dict[str, Range]:
         return {}
     values = np.concatenate([dataset.targets for dataset in parts.given().values()])
     columns = zip(parts.names, values.T.tolist(), strict=True)
-    return {name: found for name, column in columns if (found := _range(column)) is not None}
-
-
-def _range(values: Sequence[float]) -> Range | None:
-    return Range(min(values), median(values), max(values)) if values else None
+    return {name: found for name, column in columns if (found := range_of(column)) is not None}

@@ -9,6 +9,7 @@ from pathlib import Path
 from osler.data.cifar import FOLDERS, find_cifar, read_cifar
 from osler.data.digits import read_digits
 from osler.data.idx import idx_file, read_idx_folder
+from osler.data.objects.digits_in_the_wild import NAME, read_digits_in_the_wild
 from osler.data.parts import Parts
 from osler.structures.download import RemoteFile, cache_folder, fetch
 from osler.structures.errors import DataError
@@ -59,6 +60,8 @@ def read_known(name: str) -> Parts:
     """
     if name == "digits":
         return read_digits()
+    if name == NAME:
+        return read_digits_in_the_wild()
     if name not in KNOWN:
         raise DataError(unknown("public data set", name, known_names()))
     return read_remote(name, KNOWN[name], cache_folder() / name)
@@ -66,7 +69,7 @@ def read_known(name: str) -> Parts:
 
 def known_names() -> list[str]:
     """The names of the sets that need no path."""
-    return sorted(["digits", *KNOWN])
+    return sorted(["digits", NAME, *KNOWN])
 
 
 def read_remote(name: str, known: KnownSet, folder: Path) -> Parts:

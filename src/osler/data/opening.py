@@ -8,12 +8,15 @@ from osler.data.cifar import find_cifar, read_cifar
 from osler.data.folders import has_class_folders, read_folders
 from osler.data.idx import has_idx, read_idx_folder
 from osler.data.known import known_names, read_known, recognised_names
+from osler.data.objects.gathered import refuse_mostly_faulty
+from osler.data.objects.object_table import lists_objects, read_object_table
+from osler.data.objects.recognising import looks_like_coco, read_objects, recognise_objects
 from osler.data.parts import Parts
 from osler.data.pictures import hidden
 from osler.data.recipe import DataSection
 from osler.data.renumbering import renumber
 from osler.data.source import DataSource
-from osler.data.table import read_table
+from osler.data.table import parse_table, read_table
 from osler.structures.errors import DataError
 from osler.structures.files import from_home
 from osler.structures.registry import nearest
@@ -33,6 +36,8 @@ def open_data(section: DataSection, seed: int, *, names: Sequence[str] | None = 
         RecipeError: the section asks for an impossible division.
     """
     parts = read_parts(section)
+    if parts.kind == "objects":
+        refuse_mostly_faulty(parts, section.unreadable)
     if names is None:
         refuse_unlearnable(parts)
     else:
@@ -49,7 +54,9 @@ def read_parts(section: DataSection) -> Parts:
     if not path.exists():
         raise DataError(_missing(section.path))
     if form == "csv":
-        return read_table(_csv_of(path), section)
+        return _read_csv(_csv_of(path), section)
+    if form in ("coco", "voc", "yolo"):
+        return read_objects(form, path, section.pictures)
     if not path.is_dir():
         raise DataError(f"{path} is a file; data.format={form} needs a folder.")
     if form == "folders":
@@ -57,8 +64,15 @@ def read_parts(section: DataSection) -> Parts:
     return read_cifar(path) if form == "cifar" else read_idx_folder(path, recognised_names(path))
 
 
+def _read_csv(path: Path, section: DataSection) -> Parts:
+    """A table of pictures, or of objects in them: it then has columns of corners and a class."""
+    if section.labels == "objects" or (section.labels == "auto" and lists_objects(parse_table(path))):
+        return read_object_table(path, section)
+    return read_table(path, section)
+
+
 def recognise(path: str) -> str:
-    """The format of what lies at a path: folders, csv, idx, cifar, or named.
+    """The format of what lies at a path: folders, csv, idx, cifar, coco, voc, yolo, or named.
 
     Raises:
         DataError: nothing lies there, or nothing that is known.
@@ -71,11 +85,21 @@ def recognise(path: str) -> str:
     if place.is_file():
         if place.suffix.lower() in (".csv", ".tsv", ".txt"):
             return "csv"
-        raise DataError(f"{path} is a file, but no CSV. Give a folder of pictures, a CSV file, or a known set's name.")
+        if place.suffix.lower() in (".yaml", ".yml"):
+            return "yolo"
+        if place.suffix.lower() == ".json" and looks_like_coco(place):
+            return "coco"
+        raise DataError(
+            f"{path} is a file, but no CSV, no COCO JSON and no YOLO YAML. Give a folder of pictures, such a file, or a "
+            "known set's name."
+        )
     if find_cifar(place):
         return "cifar"
     if has_idx(place):
         return "idx"
+    objects = recognise_objects(place)
+    if objects is not None:
+        return objects
     return "csv" if len(_tables(place)) == 1 and not has_class_folders(place) else "folders"
 
 

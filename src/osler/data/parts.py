@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from osler.data.source import DataSet, Skipped, TargetKind
+from osler.data.source import DataSet, ObjectFault, Skipped, TargetKind
 
 SPLIT_NAMES = {
     "train": "train", "training": "train",
@@ -24,6 +24,8 @@ class Parts:
     test: DataSet | None = None
     skipped: list[Skipped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    faults: list[ObjectFault] = field(default_factory=list)  # of annotated objects
+    one_way: bool = False  # what the pictures show has a right way round, as digits have: never mirrored
 
     def given(self) -> dict[str, DataSet]:
         """The parts that are there, by name."""

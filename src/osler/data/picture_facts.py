@@ -1,13 +1,13 @@
 """What an audit keeps of a picture once its pixels are gone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 
 from osler.data.appearance import grey
 from osler.data.statistics import Moments, moments
-from osler.structures.sample import Sample
+from osler.structures.sample import Objects, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class PictureFacts:
     blank: bool  # one colour all over
     content: bytes  # equal for equal pixels, whatever file holds them
     moments: Moments
+    objects: Objects | None = None  # without masks
 
 
 def facts_of(sample: Sample, part: str, target: np.ndarray) -> PictureFacts:
@@ -40,4 +41,5 @@ def facts_of(sample: Sample, part: str, target: np.ndarray) -> PictureFacts:
         blank=bool((image == image[:1, :1]).all()),
         content=blake2b(plane.tobytes(), digest_size=16, salt=f"{height}x{width}".encode()[:16]).digest(),
         moments=moments(image),
+        objects=None if sample.objects is None else replace(sample.objects, masks=None),
     )

@@ -23,6 +23,7 @@ class Stream(IntEnum):
     SAMPLE = 5
     STATISTICS = 6
     ITEM = 7
+    COMPOSE = 8
 
 
 def generator(seed: int, stream: Stream, *place: int) -> np.random.Generator:

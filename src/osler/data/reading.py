@@ -14,6 +14,7 @@ from osler.data.files import FileDataSet
 from osler.data.order import BatchKey
 from osler.data.randomness import SampleRandomness, Stream, global_randomness
 from osler.data.source import DataSet, Skipped
+from osler.imaging.gathering import Gathers
 from osler.imaging.header import UnreadableError
 from osler.imaging.opening import Opens, open_sample
 from osler.imaging.transform import Compose, SampleTransform
@@ -21,6 +22,7 @@ from osler.structures.batch import Batch
 from osler.structures.errors import DataError, OslerError
 from osler.structures.sample import Sample
 
+TRIES = 5  # of others drawn for a mosaic before one is done without
 Collate = Callable[[Sequence[Sample]], Any]
 
 
@@ -42,9 +44,9 @@ class BatchReader:
         self.dataset, self.transform, self.collate, self.seed = dataset, transform, collate, seed
         self._randomness = SampleRandomness(seed)
         self._transforms = transform.transforms if isinstance(transform, Compose) else (transform,)
-        self._files = (
-            dataset if isinstance(dataset, FileDataSet) and isinstance(_first(self._transforms), Opens) else None
-        )
+        self._gathers = any(isinstance(transform, Gathers) for transform in self._transforms)
+        opens = isinstance(dataset, FileDataSet) and isinstance(_first(self._transforms), Opens)
+        self._files = dataset if isinstance(dataset, FileDataSet) and opens and not self._gathers else None
 
     def __getitem__(self, key: BatchKey) -> Reading:
         try:
@@ -64,10 +66,34 @@ class BatchReader:
 
     def _sample(self, epoch: int, row: int, repeat: int) -> Sample:
         random = self._randomness.at(epoch, row, repeat)
+        if self._gathers:
+            return self._gathered(self._item(epoch, row, repeat), self._transforms, epoch, random)
         if self._files is None:
             return self.transform(self._item(epoch, row, repeat), random)
         picture, sample = self._files.encoded(row)  # the first transform wants a window: decode no more than that
         return open_sample(picture, sample, self._transforms, random)
+
+    def _gathered(
+        self, sample: Sample, transforms: Sequence[SampleTransform], epoch: int, random: np.random.Generator
+    ) -> Sample:
+        """The sample through transforms of which some want others of the data set, drawn by the sample's own generator."""
+        for place, transform in enumerate(transforms):
+            if isinstance(transform, Gathers):
+                others = [self._other(transforms[:place], epoch, random) for _ in range(transform.partners)]
+                sample = transform.gather(sample, [other for other in others if other is not None], random)
+            else:
+                sample = transform(sample, random)
+        return sample
+
+    def _other(self, transforms: Sequence[SampleTransform], epoch: int, random: np.random.Generator) -> Sample | None:
+        """Another sample through the transforms before; None where several in a row cannot be read."""
+        for _ in range(TRIES):
+            row = int(random.integers(len(self.dataset)))
+            try:
+                return self._gathered(self._item(epoch, row, 0), transforms, epoch, random)
+            except UnreadableError:  # it is named when its own turn comes
+                continue
+        return None
 
     def _item(self, epoch: int, row: int, repeat: int) -> Sample:
         """The sample as its data set gives it. A person's data set may draw, for itself, from any global generator."""

@@ -15,14 +15,17 @@ class DataSection(Section):
     """Which pictures and labels, how they are split, read and augmented."""
 
     path: str = Field("digits", description="a folder, a CSV file, or the name of a known set")
-    format: Literal["auto", "folders", "csv", "idx", "cifar", "named"] = Field(
+    format: Literal["auto", "folders", "csv", "idx", "cifar", "named", "coco", "voc", "yolo"] = Field(
         "auto", description="auto: recognised by what lies there"
     )
     image_column: str = Field("auto", description="CSV: the column of picture paths; auto: the first")
     label_columns: tuple[str, ...] = Field((), description="CSV: the columns of labels or numbers; (): all others")
-    labels: Literal["auto", "class", "labels", "numbers"] = Field(
-        "auto", description="one class a picture, several labels a picture, or numbers; auto: by what the labels are"
+    labels: Literal["auto", "class", "labels", "numbers", "objects"] = Field(
+        "auto",
+        description="one class a picture, several labels a picture, numbers, or objects with boxes; auto: by what "
+        "the labels are",
     )
+    pictures: str = Field("auto", description="COCO: the folder of the pictures; auto: looked for near the annotations")
     validation: Share = Field(
         0.15, description="share of the training pictures held out where no validation set is given"
     )

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from osler.data.objects.object_set import ObjectDataSet
 from osler.data.parts import Parts
+from osler.data.source import TargetKind
 from osler.structures.errors import DataError
+
+WORDS: dict[TargetKind, str] = {"class": "classes", "labels": "labels", "numbers": "numbers", "objects": "classes"}
 
 
 def renumber(parts: Parts, names: Sequence[str]) -> Parts:
@@ -18,13 +22,20 @@ def renumber(parts: Parts, names: Sequence[str]) -> Parts:
     strange = [name for name in parts.names if name not in names]
     missing = [name for name in names if name not in parts.names] if parts.kind == "numbers" else []
     if strange or missing:
-        what = {"class": "classes", "labels": "labels", "numbers": "numbers"}[parts.kind]
+        what = WORDS[parts.kind]
         fault = (
             f"has {what} that are not known: {', '.join(strange[:6])}" if strange else f"lacks {', '.join(missing[:6])}"
         )
         raise DataError(
             f"{parts.name} {fault}. Known {what}: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}."
         )
+    if parts.kind == "objects":
+        places = np.array([names.index(name) for name in parts.names])
+        for part, dataset in parts.given().items():
+            assert isinstance(dataset, ObjectDataSet)
+            setattr(parts, part, dataset.relabelled(places, len(names)))
+        parts.names = tuple(names)
+        return parts
     for part, dataset in parts.given().items():
         setattr(parts, part, dataset.select(np.arange(len(dataset)), _renumbered(dataset.targets, parts, names)))
     parts.names = tuple(names)

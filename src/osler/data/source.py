@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from osler.structures.sample import Sample
 
-TargetKind = Literal["class", "labels", "numbers"]
+TargetKind = Literal["class", "labels", "numbers", "objects"]
 
 
 class DataSet(Protocol):
@@ -21,7 +21,7 @@ class DataSet(Protocol):
 
     targets: (
         np.ndarray
-    )  # int64 [n] classes, uint8 [n k] labels, float32 [n k] numbers: known without decoding a picture
+    )  # int64 [n] classes, uint8 [n k] labels or classes of objects, float32 [n k] numbers: known without decoding
     decode_size: (
         tuple[int, int] | None
     )  # height, width that the transforms need at least: JPEGs may then be decoded smaller
@@ -53,6 +53,16 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectFault:
+    """What is wrong with the annotation of one object: left out, or kept where only part of it was wrong."""
+
+    name: str  # in a few words: "no area"
+    where: str  # file and record
+    reason: str  # a sentence that names file and record
+    kept: bool = False
+
+
 @dataclass(slots=True)
 class DataSource:
     """A data set in its parts. What was skipped is named; who made the split is said in `notes`."""
@@ -69,3 +79,5 @@ class DataSource:
     in_memory: bool = False  # pictures are arrays already: no decoding
     skipped: Sequence[Skipped] = field(default_factory=list)
     notes: Sequence[str] = field(default_factory=list)
+    faults: Sequence[ObjectFault] = field(default_factory=list)  # of annotated objects
+    one_way: bool = False  # what the pictures show has a right way round, as digits have: never mirrored

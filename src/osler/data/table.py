@@ -53,7 +53,9 @@ def read_table(path: Path, section: DataSection) -> Parts:
     chosen = section.label_columns or tuple(c for c in table.columns if c not in (image_column, split_column))
     if not chosen:
         raise DataError(f"{path} has no column of labels beside {image_column!r}.")
-    answers = answers_of({name: table.column(name) for name in chosen}, section.labels, place=path, lines=table.lines)
+    kind = section.labels
+    assert kind != "objects", "read_object_table's"
+    answers = answers_of({name: table.column(name) for name in chosen}, kind, place=path, lines=table.lines)
     paths, there, skipped = _locate(cells, table, section)
     membership = _membership(table, split_column)
     return _parts(path, answers, paths, there, membership, skipped)

@@ -103,7 +103,8 @@ LABELS: list[tuple[str, Read]] = [
     (
         (
             r"(?:expected scalar type Long but found (?:Float|Double|Int|Byte|Short)|nll_loss\w* not "
-            r"implemented for '\w+'|Expected object of scalar type Long)"
+            r"implemented for '\w+'|Expected object of scalar type Long|"
+            r"expected target dtype to be Long)"
         ),
         said(
             "the loss takes class numbers of type long and was given another type: {0}",

@@ -79,6 +79,12 @@ class DataLines:
         """What the network is given at a line, as source."""
         return next((ast.unparse(c.args[0]) for c, _ in self._calls_of(model, {site} if site else set())), None)
 
+    def expressions_at(self, model: ModelSeen, site: Site | None) -> list[str]:
+        """What the network is given at a line that calls it by its name, as source, in the order of the calls."""
+        calls = [c for c in self._calls_at(site) if c.args and not isinstance(c.args[0], ast.Starred)]
+        own = [c for c in calls if dotted(c.func).removeprefix("self.") == model.name.removeprefix("self.")]
+        return [ast.unparse(c.args[0]) for c in sorted(own, key=lambda c: (c.lineno, c.col_offset))]
+
     def inputs_at(self, model: ModelSeen, site: Site | None) -> list[Step]:
         """The steps from which a network's first input comes at one line."""
         found: list[Step] = []

@@ -7,6 +7,7 @@ from osler.doctor.causes import fold
 from osler.doctor.fault import NotSeen, all_checks
 from osler.doctor.script_reading import ScriptReading
 from osler.doctor.story import story
+from osler.doctor.taught_answers import with_taught_answers
 from osler.structures.finding import SEVERITIES, Diagnosis, Finding, Skipped
 from osler.vitals.evidence import Evidence
 
@@ -15,7 +16,7 @@ PER_FAULT = 3  # findings of one fault that are told; of more the surest
 
 def diagnose(evidence: Evidence) -> Diagnosis:
     """All findings about what was seen."""
-    case = Case(evidence, ScriptReading(evidence.source, evidence.script))
+    case = Case(with_taught_answers(evidence), ScriptReading(evidence.source, evidence.script))
     diagnosis = Diagnosis(evidence.script, ending=evidence.ending.how)
     findings: list[Finding] = []
     for name, check in all_checks().items():

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from osler.doctor.case import BINARY_LOSSES, CLASS_LOSSES, REGRESSION_LOSSES, Case
+from osler.doctor.class_tasks import comes_in_tasks
 from osler.doctor.fault import NotSeen
 from osler.vitals.evidence import LossSeen, ModelSeen, OptimizerSeen
 
@@ -203,14 +204,22 @@ def why_not_plain(case: Case) -> str | None:
         return "L-BFGS calls the loss many times an update"
     if case.evidence.event_counts["G"] > 0.2 * max(1, case.evidence.event_counts["B"]):
         return "gradients are asked for besides the training's"
+    if any(comes_in_tasks(case.data(model).train) for model in case.evidence.trained_models):
+        return "tasks come one after the other, each with classes of its own"
     steps = max(1, case.evidence.steps)
     for model in case.evidence.models:
         if not model.trained and model.call_counts["evaluate"] > 0.5 * steps:
             return f"{model.name} makes targets for another network"
-        supervised = case.losses(*CLASS_LOSSES, *BINARY_LOSSES, *REGRESSION_LOSSES)
-        if _acts(model) or (_decides(model) and (not supervised or model.call_counts["train"] > 2 * steps)):
+        if acts(case, model):
             return f"{model.name} acts and learns from what comes of it"
     return None
+
+
+def acts(case: Case, model: ModelSeen) -> bool:
+    """Whether a network acts in a world, one sample at a time, and makes its own targets of what comes of it."""
+    supervised = case.losses(*CLASS_LOSSES, *BINARY_LOSSES, *REGRESSION_LOSSES)
+    often = model.call_counts["train"] > 2 * max(1, case.evidence.steps)
+    return _is_asked(model) or (_decides(model) and (not supervised or often))
 
 
 def _take_turns(optimizers: list[OptimizerSeen]) -> bool:
@@ -218,7 +227,7 @@ def _take_turns(optimizers: list[OptimizerSeen]) -> bool:
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 
-def _acts(model: ModelSeen) -> bool:
+def _is_asked(model: ModelSeen) -> bool:
     """Whether a network is asked one sample at a time between its updates."""
     singles = [c for c in model.calls if c.moment == "evaluate" and c.inputs and _alone(c.inputs[0].shape)]
     asked = model.call_counts["evaluate"]

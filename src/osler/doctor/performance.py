@@ -10,6 +10,11 @@ from osler.doctor.fault import NotSeen
 from osler.structures.finding import Series
 from osler.vitals.evidence import Answers, ModelSeen
 
+SHORT_RUN, LAST_OF_SHORT, ENOUGH_ANSWERS = (
+    10,
+    3,
+    100,
+)  # updates a recorded call; calls and answers that stand for the end
 WINDOW = 20  # losses of training steps that stand for a moment, at least
 
 
@@ -53,8 +58,20 @@ def training_accuracy(case: Case, model: ModelSeen) -> Share | None:
     if seen:
         return Share(seen[-1].right, seen[-1].judged, "evaluated on training data")
     if model.last_training is not None and model.last_training.judged:
-        return Share(model.last_training.right, model.last_training.judged, "in the last training steps")
+        return _of_last_steps(model.last_training, case.evidence.steps)
     return _printed_share(case, "train")
+
+
+def _of_last_steps(last: Answers, updates: int) -> Share:
+    """Of the last training calls; in a run so short that these were much of it, of the last of them alone."""
+    right, judged = last.right, last.judged
+    if updates < SHORT_RUN * len(last.batches):
+        right = judged = 0
+        for count, (correct, answered) in enumerate(reversed(last.batches), 1):
+            right, judged = right + correct, judged + answered
+            if judged >= ENOUGH_ANSWERS and count >= LAST_OF_SHORT:
+                break
+    return Share(right, judged, "in the last training steps")
 
 
 def evaluation_accuracy(case: Case, model: ModelSeen) -> Share | None:

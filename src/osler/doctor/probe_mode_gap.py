@@ -45,7 +45,7 @@ def trial(call: Any) -> dict[str, Any] | None:
             trainings += [_pass(call, seen, training=True, seed=seed) for seed in range(1, PASSES)]
     answer, layers = evaluations[0]
     outputs = np.stack([output for output, _ in trainings]) if _alike([o for o, _ in trainings]) else None
-    if outputs is None or outputs.shape[1:] != answer.shape:
+    if outputs is None or outputs.shape[1:] != answer.shape or not answer.ndim:
         return None
     spread = float(np.sqrt(answer.reshape(len(answer), -1).var(0).mean())) or 1.0
     mean = outputs.mean(0)

@@ -1,5 +1,7 @@
 """A diagnosis in the terminal."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -8,6 +10,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from osler.structures.finding import Diagnosis, Finding, Proof, Series, Where
+from osler.structures.healing import Healing
 
 MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "bold yellow"), "note": ("·", "dim")}
 BARS = "▁▂▃▄▅▆▇█"
@@ -29,6 +32,22 @@ def print_diagnosis(diagnosis: Diagnosis, console: Console, *, notes: bool = Tru
         console.print(Syntax(diagnosis.patch, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
     console.print()
     console.print(_verdict(diagnosis))
+
+
+def print_healing(healing: Healing, words: Sequence[str], console: Console) -> None:
+    """The changes of a recipe that helped, as words for `osler train`, and what they brought; or that none did."""
+    console.print()
+    if healing.stopped:
+        console.print(Text(f"Not all was tried: {healing.stopped}.", style="dim"))
+    if not healing.words:
+        console.print(Text("No change of the recipe was seen to help.", style="bold"))
+        return
+    said = f"What helped in short trials ({healing.metric} {healing.before:.4g} → {healing.after:.4g}):"
+    console.print(Text(said, style="bold"))
+    changes = [f"{key}={word}" for key, word in healing.words.items()]
+    console.print(Text(f"  osler train {shlex.join([*words, *changes])}", style="green"), soft_wrap=True)
+    if healing.saved is not None:
+        console.print(Text(f"  osler train {shlex.quote(str(healing.saved))}", style="green"), soft_wrap=True)
 
 
 def print_finding(finding: Finding, console: Console) -> None:

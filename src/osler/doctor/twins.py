@@ -10,6 +10,11 @@ from osler.doctor.neighbours import distances, evenly
 
 ASKED, RANKS, BEYOND = 300, 30, 20
 FEWEST = 80
+ALL, FEWEST_OF_CALL, FEWEST_APART = (
+    0.9,
+    8,
+    20,
+)  # share of a call's samples; samples to judge a call, and in calls of no twins
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,9 @@ class Twins:
     far: float  # median distance to the first that is none
     copies: int  # how many twins a sample has, in the median
     mirrored: bool = False
+    sets: int = (
+        1  # 2: in some calls nearly all samples have one and in all others none, as of a training and a test set
+    )
 
 
 def twins(data: DataSeen) -> Twins | None:
@@ -71,4 +79,14 @@ def _twins(data: DataSeen, values: np.ndarray) -> Twins | None:
         float(np.median(nearest[chosen, place[chosen]])),
         float(np.median(nearest[chosen, place[chosen] + 1])),
         int(np.median(place[chosen] + 1)),
+        sets=2 if _two_sets(have, held.batch[asked]) else 1,
     )
+
+
+def _two_sets(have: np.ndarray, calls: np.ndarray) -> bool:
+    """Whether calls are all of samples with twins or all of samples without, some of either kind."""
+    parts = [have[calls == call] for call in np.unique(calls)]
+    judged = [(part.mean(), len(part)) for part in parts if len(part) >= FEWEST_OF_CALL]
+    clear = sum(size for share, size in judged if share >= ALL or share <= 1 - ALL)
+    without = sum(size for share, size in judged if share <= 1 - ALL)
+    return without >= FEWEST_APART and without < clear and clear >= ALL * sum(size for _, size in judged)

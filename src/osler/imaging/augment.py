@@ -20,24 +20,28 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from osler.imaging.affine import Affine
+from osler.imaging.augment_objects import OBJECT_PRESETS, REASON
 from osler.imaging.blur import GaussianBlur as GaussianBlur  # imported, like noise, so that its name is registered
 from osler.imaging.colour import ColorJitter
+from osler.imaging.copy_paste import CopyPaste as CopyPaste
 from osler.imaging.crops import RandomResizedCrop
 from osler.imaging.erasing import RandomErasing
 from osler.imaging.fit import FitTo
 from osler.imaging.flips import HorizontalFlip
 from osler.imaging.mixing import CutMix, Either, Mixup
+from osler.imaging.multi_scale import MultiScale
 from osler.imaging.noise import GaussianNoise as GaussianNoise
 from osler.imaging.options import make_transforms
 from osler.imaging.pad import PadCrop
 from osler.imaging.pca_noise import IMAGENET_COLOURS, ColourComponents, PCANoise
 from osler.imaging.recipe import AugmentSection
+from osler.imaging.scale_jitter import ScaleJitter as ScaleJitter
 from osler.imaging.transform import BatchTransform, SampleTransform
 from osler.structures.errors import RecipeError
 from osler.structures.preprocessing import Preprocessing
 from osler.structures.registry import unknown
 
-Kind = Literal["class", "labels", "numbers"]
+Kind = Literal["class", "labels", "numbers", "objects"]
 SMALL = 64  # pixels: up to here a crop would lose what the picture shows
 
 
@@ -70,6 +74,7 @@ def build_augmentation(
     kind: Kind,
     num_classes: int,
     components: ColourComponents | None = None,
+    one_way: bool = False,
 ) -> Augmentation:
     """The augmentation that a recipe asks for.
 
@@ -80,6 +85,7 @@ def build_augmentation(
         kind: what the truth is: a class, several labels, numbers.
         num_classes: outputs of the network (kind `class`).
         components: of the data's colours, for `pca_noise`; None: ImageNet's.
+        one_way: what the pictures show has a right way round (kind `objects`): never mirrored.
 
     Raises:
         RecipeError: an unknown preset, transform or option (the nearest is offered), or a mixture that the truth does
@@ -91,7 +97,10 @@ def build_augmentation(
     if chosen not in PRESETS:
         raise RecipeError(f"data.augment.preset: {unknown('preset', chosen, [*PRESETS, 'auto'])}")
     fit = FitTo(preprocessing)
-    sample = PRESETS[chosen](fit, _pictures(preprocessing.channels, typical_size), typical_size)
+    if kind == "objects":
+        sample = OBJECT_PRESETS[chosen](fit, one_way)
+    else:
+        sample = PRESETS[chosen](fit, _pictures(preprocessing.channels, typical_size), typical_size)
     if section.transforms:
         # A person's own transforms may have changed the size; the crop's share was cut off by the preset already.
         again = FitTo(replace(preprocessing, crop_fraction=1.0))
@@ -105,6 +114,8 @@ def _automatic(kind: Kind, channels: int, typical_size: tuple[int, int]) -> tupl
             "color",
             "numbers measured in a picture would be wrong for a part or a turn of it, so only its light changes",
         )
+    if kind == "objects":
+        return "standard", REASON
     height, width = typical_size
     reasons = {
         "grey": f"small grey pictures ({height} x {width}): turned and moved a little, never mirrored",
@@ -189,6 +200,15 @@ def _batch(
             raise RecipeError("data.augment.pca_noise changes colours, and these pictures are grey: set it to 0.")
         red, green, blue = preprocessing.std
         batch.append(PCANoise(section.pca_noise, components or IMAGENET_COLOURS, (red, green, blue)))
+    if kind == "objects" and (section.mixup or section.cutmix):
+        raise RecipeError(
+            "data.augment.mixup and data.augment.cutmix share one target of each picture, and objects have places: set "
+            "them to 0. For objects there are mosaic and copy_paste: data.augment.transforms=[{mosaic: {}}]."
+        )
+    if section.multi_scale and kind != "objects":
+        raise RecipeError("data.augment.multi_scale is for pictures with objects: set it to 0.")
+    if section.multi_scale:
+        batch.append(MultiScale((1 - section.multi_scale, 1 + section.multi_scale)))
     if section.cutmix and kind == "numbers":
         raise RecipeError(
             "data.augment.cutmix shares targets by area, which classes and labels allow and numbers do not: set it to "

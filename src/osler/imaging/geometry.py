@@ -79,8 +79,9 @@ def resize_truth(sample: Sample, image: Image) -> Sample:
     """
     height, width = sample.image.shape[:2]
     size = image.shape[:2]
+    scale = sample.scale[0] * size[1] / width, sample.scale[1] * size[0] / height
     if size == (height, width) or (sample.objects is None and sample.segmentation is None):
-        return replace(sample, image=image)
+        return replace(sample, image=image, scale=scale)
     objects, segmentation = sample.objects, sample.segmentation
     if objects is not None:
         boxes = scale_boxes(objects.boxes, (size[1] / width, size[0] / height))
@@ -88,7 +89,7 @@ def resize_truth(sample: Sample, image: Image) -> Sample:
         objects = clip_objects(replace(objects, boxes=boxes, masks=masks), *size)
     if segmentation is not None:
         segmentation = _nearest(segmentation, size)
-    return replace(sample, image=image, objects=objects, segmentation=segmentation)
+    return replace(sample, image=image, objects=objects, segmentation=segmentation, scale=scale)
 
 
 def crop_truth(sample: Sample, image: Image, window: tuple[int, int, int, int]) -> Sample:

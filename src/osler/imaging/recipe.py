@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 from pydantic import Field
 
 from osler.structures.section import Section
@@ -20,4 +20,7 @@ class AugmentSection(Section):
     cutmix: Annotated[float, Ge(0)] = Field(0.0, description="alpha of CutMix (Yun et al. 2019); 0: off")
     pca_noise: Annotated[float, Ge(0)] = Field(
         0.0, description="spread of AlexNet's colour noise, 0.1 as published; 0: off"
+    )
+    multi_scale: Annotated[float, Ge(0), Lt(1)] = Field(
+        0.0, description="objects: each batch at a size within this share of the input's, in steps of 32; 0: off"
     )

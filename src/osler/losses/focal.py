@@ -11,6 +11,7 @@ from torch import Tensor
 
 from osler.losses.distribution import as_distribution
 from osler.losses.reduction import Reduction, reduce
+from osler.ops import focal as ops
 
 
 def softmax_focal_loss(
@@ -41,10 +42,4 @@ def sigmoid_focal_loss(
 
     `alpha` in [0, 1] weighs the positives and 1 - alpha the negatives; a negative alpha weighs neither.
     """
-    cross_entropy = F.binary_cross_entropy_with_logits(outputs, target, reduction="none")
-    p = torch.sigmoid(outputs)
-    of_truth = p * target + (1 - p) * (1 - target)
-    loss = cross_entropy * (1 - of_truth) ** gamma
-    if alpha >= 0:
-        loss = loss * (alpha * target + (1 - alpha) * (1 - target))
-    return reduce(loss, reduction)
+    return ops.sigmoid_focal_loss(outputs, target, alpha, gamma, reduction)

@@ -23,9 +23,9 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from osler.structures.errors import RecipeError
+from osler.structures.errors import RecipeError, UnknownNameError
 from osler.structures.person_code import is_file_spec, load_from_file
-from osler.structures.registry import Registry, nearest
+from osler.structures.registry import Registry, nearest, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class FeatureMap:
 
 
 networks: Registry[Callable[..., nn.Module]] = Registry("network")
+detectors: Registry[Callable[..., nn.Module]] = Registry("detector")  # see osler.models.detection
 
 GIVEN = ("num_classes", "in_channels")  # what `create_model` itself hands to a network; all else are options
 
@@ -68,7 +69,7 @@ def create_model(
         if weights != "none":
             raise RecipeError(f"{name} is your own network: load its weights in it; given: weights={weights!r}.")
         return _person_model(name, {"num_classes": num_classes, "in_channels": in_channels}, options)
-    make = _networks()[name]
+    make = _maker(name)
     if weights == "none":
         return make(num_classes=num_classes, in_channels=in_channels, **_checked(name, options))
     from osler.models.public_weights import load_public, public_start  # which knows the families, and they this module
@@ -81,25 +82,36 @@ def create_model(
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The names of the networks, sorted; `pattern` may have * and ? (`resnet*`)."""
+    """The names of the networks that classify, sorted; `pattern` may have * and ? (`resnet*`)."""
     return [name for name in _networks() if fnmatchcase(name, pattern)]
+
+
+def list_detectors(pattern: str = "*") -> list[str]:
+    """The names of the detectors, sorted; each takes any network of `list_models` as its `backbone`."""
+    return [name for name in _detectors() if fnmatchcase(name, pattern)]
 
 
 def model_options(name: str) -> dict[str, Any]:
     """The options of a network and their defaults."""
-    parameters = inspect.signature(_networks()[name]).parameters.values()
+    parameters = inspect.signature(_maker(name)).parameters.values()
     return {p.name: p.default for p in parameters if p.name not in GIVEN}
 
 
 def family(name: str) -> ModuleType | None:
     """The module that defines a network; its docstring is the header with paper and counts."""
-    return inspect.getmodule(_constructor(_networks()[name]))
+    return inspect.getmodule(_constructor(_maker(name)))
 
 
 def minimum_size(name: str, **options: Any) -> int:
     """Side in pixels of the smallest picture that the network can see. No weights are made for the answer."""
     with torch.device("meta"):
         return int(create_model(name, num_classes=2, **options).minimum_size)  # type: ignore[arg-type]
+
+
+def input_size(name: str, **options: Any) -> int:
+    """Side in pixels of the pictures for which the network was published. No weights are made for the answer."""
+    with torch.device("meta"):
+        return int(create_model(name, num_classes=2, **options).input_size)  # type: ignore[arg-type]
 
 
 def feature_maps(model: nn.Module) -> list[FeatureMap]:
@@ -129,6 +141,25 @@ def _networks() -> Registry[Callable[..., nn.Module]]:
     return networks
 
 
+def _detectors() -> Registry[Callable[..., nn.Module]]:
+    import osler.models.detection.families  # noqa: F401  as above
+
+    return detectors
+
+
+def _maker(name: str) -> Callable[..., nn.Module]:
+    """What makes the network or detector of that name.
+
+    Raises:
+        UnknownNameError: neither has that name; the nearest of all is offered.
+    """
+    if name in _networks():
+        return networks[name]
+    if name in _detectors():
+        return detectors[name]
+    raise UnknownNameError(unknown("network", name, [*networks, *detectors]))
+
+
 def _constructor(make: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     return make.func if isinstance(make, partial) else make
 
@@ -139,7 +170,7 @@ def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     for key in options:
         if key not in allowed:
             raise RecipeError(_unknown_option(name, key, list(allowed)))
-    constructor = _constructor(networks[name])
+    constructor = _constructor(_maker(name))
     declared = constructor.__init__ if inspect.isclass(constructor) else constructor
     hints = get_type_hints(declared, include_extras=True)
     return {key: _checked_value(name, key, value, hints[key]) for key, value in options.items()}

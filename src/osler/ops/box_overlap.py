@@ -22,35 +22,35 @@ def area(boxes: Boxes) -> Overlap:
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
-def iou(a: Boxes, b: Boxes) -> Overlap:
+def iou(a: Boxes, b: Boxes, eps: float = TINY) -> Overlap:
     """Intersection over union, in [0, 1]; 0 for disjoint boxes and for two empty ones."""
     intersection, union = _intersection_and_union(a, b)
-    return intersection / (union + TINY)
+    return intersection / (union + eps)
 
 
-def giou(a: Boxes, b: Boxes) -> Overlap:
+def giou(a: Boxes, b: Boxes, eps: float = TINY) -> Overlap:
     """IoU less the share of the enclosing box that neither covers, in (-1, 1] (Rezatofighi et al. 2019, algorithm 1).
 
     Unlike IoU it still has a gradient when the boxes do not meet.
     """
     intersection, union = _intersection_and_union(a, b)
     enclosing = _enclosing(a, b).prod(dim=-1)
-    return intersection / (union + TINY) - (enclosing - union) / (enclosing + TINY)
+    return intersection / (union + eps) - (enclosing - union) / (enclosing + eps)
 
 
-def diou(a: Boxes, b: Boxes) -> Overlap:
+def diou(a: Boxes, b: Boxes, eps: float = TINY) -> Overlap:
     """IoU less (distance of the centres / diagonal of the enclosing box) squared (Zheng et al. 2020, eq. 7)."""
     diagonal = _enclosing(a, b).square().sum(dim=-1)
     distance = ((a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2).square().sum(dim=-1)
-    return iou(a, b) - distance / (diagonal + TINY)
+    return iou(a, b, eps) - distance / (diagonal + eps)
 
 
-def ciou(a: Boxes, b: Boxes) -> Overlap:
+def ciou(a: Boxes, b: Boxes, eps: float = TINY) -> Overlap:
     """DIoU less a penalty for other shapes, alpha v (Zheng et al. 2020, eq. 8 to 11); alpha carries no gradient."""
     shape = 4 / math.pi**2 * (_slant(a) - _slant(b)).square()
     with torch.no_grad():
-        alpha = shape / (1 - iou(a, b) + shape + TINY)
-    return diou(a, b) - alpha * shape
+        alpha = shape / (1 - iou(a, b, eps) + shape + eps)
+    return diou(a, b, eps) - alpha * shape
 
 
 def pairwise(

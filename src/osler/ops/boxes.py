@@ -5,7 +5,7 @@ and bottom are exclusive: a box one pixel wide has right - left = 1.
 """
 
 import torch
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 FORMATS = ("xyxy", "xywh", "cxcywh")
@@ -62,3 +62,35 @@ def valid_boxes(boxes: Shaped[Tensor, "*boxes 4"], size: tuple[int, int] | None 
     if size is not None:
         good &= (x1 >= 0) & (y1 >= 0) & (x2 <= size[1]) & (y2 <= size[0])
     return good
+
+
+def clip_boxes_to_image(boxes: Shaped[Tensor, "*boxes 4"], size: tuple[int, int]) -> Shaped[Tensor, "*boxes 4"]:
+    """`xyxy` boxes cut at the edges of a picture of `size` (height, width); one that lies outside becomes empty."""
+    height, width = size
+    x, y = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
+    return torch.stack((x, y), dim=-1).flatten(-2)
+
+
+def remove_small_boxes(boxes: Shaped[Tensor, "boxes 4"], min_size: float) -> Int[Tensor, " kept"]:
+    """The indices of the `xyxy` boxes whose sides are both at least `min_size`."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return (sides >= min_size).all(-1).nonzero().flatten()
+
+
+def masks_to_boxes(masks: Shaped[Tensor, "masks height width"]) -> Float[Tensor, "masks 4"]:
+    """The `xyxy` box around each mask, its right and bottom being the last column and row that the mask touches.
+
+    That is torchvision's convention; add 1 to both for this file's, where they are exclusive. A mask that is nowhere
+    gives 0, 0, 0, 0.
+    """
+    if masks.numel() == 0:
+        return masks.new_zeros(len(masks), 4, dtype=torch.float32)
+    on = masks != 0
+    ends = []
+    for line in (on.any(1), on.any(2)):  # over the rows: which columns; over the columns: which rows
+        first = line.to(torch.uint8).argmax(1)
+        last = line.shape[1] - 1 - line.flip(1).to(torch.uint8).argmax(1)
+        ends += [first, last]
+    left, right, top, bottom = ends
+    boxes = torch.stack((left, top, right, bottom), dim=1).float()
+    return boxes * on.flatten(1).any(1, keepdim=True)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from osler.data.source import Skipped
+from osler.structures.healing import TriedChange
 from osler.tasks.task import Outcome
 from osler.training.recipe import Origin
 
@@ -87,6 +88,7 @@ class ReportContent:
     timing: Mapping[str, float | str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     remarks: Remarks = Remarks()
+    healing: Sequence[TriedChange] = ()  # of the recipe before the training, in the order in which they were tried
 
     @property
     def studied(self) -> str | None:

@@ -8,7 +8,7 @@ from string import Template
 from osler.reports.content import ReportContent
 from osler.reports.html import Html, element, join
 from osler.reports.images import save_figure
-from osler.reports.sections import circumstances, classes, galleries, headline, labels, learning, numbers
+from osler.reports.sections import circumstances, classes, galleries, headline, healing, labels, learning, numbers
 from osler.reports.sections.section import Section
 from osler.reports.theme import css_variables
 from osler.structures.files import write_text
@@ -43,6 +43,7 @@ def sections_of(content: ReportContent) -> list[Section]:
     """The sections that this content fills, in the order of the page."""
     writers = (
         learning.learning,
+        healing.healing,
         galleries.mistakes,
         headline.numbers,
         *ANSWERS.get(content.subject.task, ()),

@@ -95,6 +95,7 @@ class Diagnosis:
     ending: str = "finished"  # finished, exited, crashed, budget, interrupted
     story: list[str] = field(default_factory=list)  # what was seen, in sentences, for people
     patch: str | None = None
+    mended: str | None = None  # the script with the patch
 
     @property
     def sick(self) -> bool:

@@ -16,13 +16,14 @@ class Objects:
     masks: UInt8[np.ndarray, "objects height width"] | None = None  # 0 or 1
     crowd: Bool[np.ndarray, " objects"] | None = None
     difficult: Bool[np.ndarray, " objects"] | None = None
+    areas: Float[np.ndarray, " objects"] | None = None  # in pixels of the picture it came from, where annotated
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def select(self, keep: Bool[np.ndarray, " objects"] | Int[np.ndarray, " kept"]) -> "Objects":
         """The objects that `keep` picks (a mask or indices), with all their attributes."""
-        rows = {n: getattr(self, n) for n in ("masks", "crowd", "difficult")}
+        rows = {n: getattr(self, n) for n in ("masks", "crowd", "difficult", "areas")}
         chosen = {n: None if v is None else v[keep] for n, v in rows.items()}
         return Objects(self.boxes[keep], self.labels[keep], **chosen)
 
@@ -37,6 +38,7 @@ class Sample:
     segmentation: Int[np.ndarray, "height width"] | None = None  # class of each pixel
     index: int = -1  # position in its data set
     path: str = ""  # where it came from, for the person
+    scale: tuple[float, float] = (1.0, 1.0)  # x, y: pixels of the image for a pixel of the picture it came from
 
     def with_image(self, image: UInt8[np.ndarray, "height width channels"]) -> "Sample":
         """The same sample with other pixels (no geometry changed)."""

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import osler.tasks.classification
+import osler.tasks.detection
 import osler.tasks.multilabel
-import osler.tasks.regression  # noqa: F401  the three are registered by being imported
+import osler.tasks.regression  # noqa: F401  they are registered by being imported
 from osler.data.source import DataSource, TargetKind
 from osler.structures.errors import UnknownNameError
 from osler.structures.person_code import is_file_spec, load_from_file
@@ -13,7 +14,12 @@ from osler.structures.registry import unknown
 from osler.tasks.recipe import TaskSection
 from osler.tasks.task import LossFunction, Task, tasks
 
-BY_KIND: dict[TargetKind, str] = {"class": "classification", "labels": "multilabel", "numbers": "regression"}
+BY_KIND: dict[TargetKind, str] = {
+    "class": "classification",
+    "labels": "multilabel",
+    "numbers": "regression",
+    "objects": "detection",
+}
 
 
 def build_task(section: TaskSection, source: DataSource, seed: int = 0, *, loss: LossFunction | None = None) -> Task:

@@ -11,6 +11,7 @@ KINDS: dict[TargetKind, str] = {
     "class": "one class a picture",
     "labels": "several labels a picture",
     "numbers": "numbers",
+    "objects": "objects and their boxes",
 }
 
 

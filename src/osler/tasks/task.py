@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
 from osler.data.source import DataSource
+from osler.imaging.fit import Placement
 from osler.models.main_output import main_output
 from osler.structures.batch import Batch
 from osler.structures.registry import Registry
@@ -105,6 +106,10 @@ class Task(ABC):
     @abstractmethod
     def decode(self, outputs: Any) -> Any:
         """Raw outputs as predictions: an array (or list) on the CPU with a row per picture."""
+
+    def in_picture(self, prediction: Any, placement: Placement) -> Any:
+        """A prediction in the pixels of the picture that lay so in the network's input; unless it has places, itself."""
+        return prediction
 
     @abstractmethod
     def collate(self, samples: Sequence[Sample]) -> Any:

@@ -18,7 +18,8 @@ from osler.imaging.transform import Compose
 from osler.models.cost import multiply_adds
 from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.preprocessing import Preprocessing, Standardise
-from osler.tasks.building import build_task
+from osler.tasks.building import BY_KIND, build_task
+from osler.tasks.requirements import KINDS
 from osler.tasks.task import Task
 from osler.training import engine as engines
 from osler.training.artefact import Artefact
@@ -63,8 +64,7 @@ def build_training(
     if given.task is not None:
         resolved = resolved.choose("task.name", given.task.name, "a task passed in Python", who="person")
     elif resolved.recipe.task.name == "auto":
-        name = {"class": "classification", "labels": "multilabel", "numbers": "regression"}[source.kind]
-        resolved = resolved.choose("task.name", name, f"the data has {_labels_of(source)}")
+        resolved = resolved.choose("task.name", BY_KIND[source.kind], f"the data has {KINDS[source.kind]}")
     if given.loss is not None:
         resolved = resolved.choose("task.loss", PASSED, "a loss passed in Python", who="person")
     task = given.task or build_task(resolved.recipe.task, source, seed=resolved.recipe.seed, loss=given.loss)
@@ -119,10 +119,6 @@ def _started(resolved: ResolvedRecipe, source: DataSource, given: Given) -> Reso
             "or name the network in the recipe (model=my_net.py:Net)."
         )
     return resolved
-
-
-def _labels_of(source: DataSource) -> str:
-    return {"class": "one class a picture", "labels": "several labels a picture", "numbers": "numbers"}[source.kind]
 
 
 def _choose_computing(

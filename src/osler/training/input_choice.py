@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 from osler.data.source import DataSource
 from osler.data.statistics import channel_statistics
 from osler.models.recipe import ModelSection, Statistics
-from osler.models.registry import list_models, minimum_size, model_options
+from osler.models.registry import input_size, list_detectors, list_models, minimum_size, model_options
 from osler.structures.errors import RecipeError
 from osler.structures.preprocessing import Preprocessing
 from osler.training.recipe import ResolvedRecipe
@@ -34,6 +34,8 @@ def choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> Resolv
         )
         if source.kind == "numbers" and not source.uniform:
             fit = ("pad", "numbers may depend on the whole picture")
+        if source.kind == "objects":
+            fit = ("pad", "objects keep their shapes, and none is cut off")
         resolved = resolved.choose("model.fit", *fit)
     if section.standardise in ("auto", "measured"):
         mean, std = channel_statistics(source.train, settled(resolved.recipe.model.channels), seed=resolved.recipe.seed)
@@ -68,6 +70,10 @@ def _choose_size(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe
         if resolved.origin("model.size").who == "person":
             resolved = _choose_small_stem(resolved, (given, given) if isinstance(given, int) else given)
         return resolved
+    section = resolved.recipe.model
+    if source.kind == "objects" and section.name in list_detectors():
+        side = input_size(section.name, **section.options)
+        return resolved.choose("model.size", (side, side), f"the size for which {section.name} is made")
     size, reason = _wanted_size(source)
     resolved = _choose_small_stem(resolved, size)
     section = resolved.recipe.model

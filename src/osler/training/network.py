@@ -20,6 +20,8 @@ def choose_network(resolved: ResolvedRecipe, source: DataSource) -> ResolvedReci
     section = resolved.recipe.model
     if section.name != "auto" or not (section.weights in ("auto", "none") or is_public(section.weights)):
         return resolved
+    if source.kind == "objects":
+        return resolved.choose("model.name", "faster_rcnn_light", "finds small and large objects, and trains on a CPU")
     side = min(source.typical_size) if section.size == "auto" else section.size
     side = side if isinstance(side, int) else min(side)
     if side <= SMALL_PICTURE:

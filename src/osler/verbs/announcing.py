@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from osler.data.renumbering import WORDS
 from osler.data.source import DataSource
 from osler.training.recipe_file import short_key
 from osler.training.run_folder import RunFolder
@@ -52,8 +53,7 @@ def _about(source: DataSource) -> str:
     counts = [f"{len(source.train):,} training", f"{len(source.validation):,} validation"]
     if source.test is not None and len(source.test):
         counts.append(f"{len(source.test):,} test")
-    kinds = {"class": "classes", "labels": "labels", "numbers": "numbers"}[source.kind]
-    return f"{source.name}: {', '.join(counts)} pictures, {len(source.names)} {kinds}"
+    return f"{source.name}: {', '.join(counts)} pictures, {len(source.names)} {WORDS[source.kind]}"
 
 
 def _has_batch_norm(model: Any) -> bool:

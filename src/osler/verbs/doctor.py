@@ -1,5 +1,6 @@
 """`osler doctor`: what is wrong with a training, theirs or ours, with the evidence."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osler.structures.finding import Diagnosis, Finding
+from osler.structures.healing import Healing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from osler.vitals.evidence import Evidence
 
+SHARE = 4  # the part of a budget that the program itself may take, where its remedies are tried as well
 SAMPLES_BEFORE = 512  # on which a recipe is tried
 TOO_SHORT = frozenset({"too-few-samples", "batch-too-large", "scheduler-misused", "plateau", "learning-rate-too-low"})
 
@@ -25,6 +28,7 @@ class Examination:
     diagnosis: Diagnosis
     evidence: "Evidence"
     exit_code: int = 0  # of the script
+    healing: Healing | None = None  # where remedies for a recipe were tried
 
     @property
     def findings(self) -> list[Finding]:
@@ -62,9 +66,10 @@ def examine(
     Args:
         script: a Python file. It is not changed; what it prints is passed through.
         arguments: its command line.
-        budget: seconds after which it is stopped; None: it runs to its end.
-        prove: try the remedies as well, in copies of the script's folder: each beside the program as it is, for at most
-            nine times its own time. The diagnosis then holds the proofs and one diff.
+        budget: seconds after which it is stopped, and with `prove` after which the trials are over as well; None: it
+            runs to its end, and trials take at most nine times its own time.
+        prove: try the remedies as well, in copies of the script's folder, each beside the program as it is. The diagnosis
+            then holds the proofs and one diff.
         say: told what is tried.
 
     Raises:
@@ -72,14 +77,17 @@ def examine(
     """
     from osler.doctor.examining import examine_script
 
-    diagnosis, run = examine_script(script, arguments, budget=budget)
-    if prove and diagnosis.sick:
+    began = time.perf_counter()
+    first = budget / SHARE if budget is not None and prove else budget
+    diagnosis, run = examine_script(script, arguments, budget=first)
+    if prove and diagnosis.sick and run.evidence.ending.how != "interrupted":
         from osler.doctor.case import Case
         from osler.doctor.mending.proving import prove as prove_remedies
         from osler.doctor.script_reading import ScriptReading
 
+        left = None if budget is None else budget - (time.perf_counter() - began)
         case = Case(run.evidence, ScriptReading(run.evidence.source, run.evidence.script))
-        diagnosis = prove_remedies(diagnosis, case, Path(script), arguments, say=say)
+        diagnosis = prove_remedies(diagnosis, case, Path(script), arguments, budget=left, say=say)
     return Examination(diagnosis, run.evidence, run.exit_code)
 
 

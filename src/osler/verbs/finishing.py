@@ -4,9 +4,11 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from osler.classic.head import EstimatorHead, load_estimator
 from osler.data.loader import Loader
@@ -18,6 +20,7 @@ from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Res
 from osler.reports.environment import environment
 from osler.reports.page import write_report
 from osler.structures.batch import Batch
+from osler.structures.healing import TriedChange
 from osler.structures.preprocessing import Preprocessing
 from osler.tasks.task import Outcome
 from osler.training.artefact import load_artefact
@@ -127,12 +130,13 @@ def _content(
         timing | _speed(history),
         store.fact("environment", {}),
         Remarks([*map(str, source.notes), *training.task.notes, *_complaints(store)], skipped),
+        [TriedChange.from_json(each) for each in store.fact("healing", [])],
     )
 
 
 def _complaints(store: Store) -> list[str]:
-    """What the checklist found before the first update, and what was healed before it."""
-    return [text for _, kind, text in store.events() if kind in ("checklist", "healed")]
+    """What the checklist found before the first update."""
+    return [text for _, kind, text in store.events() if kind == "checklist"]
 
 
 def _speed(history: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -168,9 +172,13 @@ def _answer_picture(prepared: Prepared, found: Answered, row: int) -> Picture | 
     fitted = FitTo(prepared.artefact.preprocessing)(sample, np.random.default_rng(0))
     task, names = prepared.training.task, prepared.source.names
     prediction = found.outcome.predictions[row]
+    image = in_colour(fitted.image)
+    if task.name == "detection":
+        drawn = task.draw(image, prediction, found.outcome.targets[row])
+        return Picture(drawn, caption=Path(sample.path).name or f"picture {index}")
     said = task.describe(prediction)
     return Picture(
-        fitted.image if fitted.image.shape[2] == 3 else fitted.image.repeat(3, axis=2),
+        image,
         true=caption(found.outcome.targets[row], names, task.name),
         predicted=str(said["class"]) if "class" in said else words_of(said),
         probability=said.get("probability"),
@@ -189,7 +197,9 @@ def _batch_pictures(prepared: Prepared) -> list[Picture]:
         batch = transform(batch, generator)
     images = unstandardised(batch, prepared.artefact.preprocessing)
     targets = batch.target.cpu().numpy() if hasattr(batch.target, "cpu") else batch.target
-    names = prepared.source.names
+    names, task = prepared.source.names, training.task
+    if task.name == "detection":
+        return [Picture(task.draw(i, None, t.to("cpu"))) for i, t in zip(images, targets, strict=False)]
     return [
         Picture(image, caption=caption(target, names, training.task.name))
         for image, target in zip(images, targets[:SHOWN_OF_BATCH], strict=False)
@@ -200,8 +210,12 @@ def unstandardised(batch: Batch, preprocessing: Preprocessing) -> np.ndarray:
     """Standardised pictures as bytes (pictures, height, width, 3)."""
     images = batch.images[:SHOWN_OF_BATCH].float().cpu().permute(0, 2, 3, 1).numpy()
     images = (images * np.asarray(preprocessing.std) + np.asarray(preprocessing.mean)) * 255
-    images = images.round().clip(0, 255).astype(np.uint8)
-    return images.repeat(3, axis=3) if images.shape[3] == 1 else images
+    return in_colour(images.round().clip(0, 255).astype(np.uint8))
+
+
+def in_colour(images: UInt8[np.ndarray, "*sizes channels"]) -> UInt8[np.ndarray, "*sizes 3"]:
+    """Grey pictures with three equal channels; coloured ones as they are."""
+    return images.repeat(3, axis=-1) if images.shape[-1] == 1 else images
 
 
 def caption(target: Any, names: Sequence[str], task: str) -> str:

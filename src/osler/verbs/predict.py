@@ -16,14 +16,14 @@ from torch import nn
 
 from osler.data.pictures import pictures_under
 from osler.data.source import Skipped
-from osler.imaging.decode import read_image
+from osler.imaging.decode import EncodedPicture, read_image
 from osler.imaging.encode import write_image
-from osler.imaging.fit import FitTo
+from osler.imaging.fit import FitTo, Placement
 from osler.imaging.header import UnreadableError
+from osler.imaging.opening import undecoded
 from osler.structures.errors import DataError
 from osler.structures.files import write_text
 from osler.structures.preprocessing import Preprocessing
-from osler.structures.sample import Sample
 from osler.tasks.task import Task
 from osler.verbs.answering_together import Runs, load_runs
 from osler.verbs.loading import answering_engine
@@ -138,10 +138,12 @@ def predict(
         skipped += unreadable
         if not read:
             continue
-        images = torch.from_numpy(np.stack([s.image for s in read])).permute(0, 3, 1, 2).to(engine.device)
+        images = torch.from_numpy(np.stack([r.image for r in read])).permute(0, 3, 1, 2).to(engine.device)
         with torch.inference_mode():
             predictions = artefact.task.decode(artefact.task.answer(artefact.model, standardise(images)))
-        answers += [Answer(s.path, p, artefact.task.describe(p)) for s, p in zip(read, predictions, strict=True)]
+        for sample, prediction in zip(read, predictions, strict=True):
+            found = artefact.task.in_picture(prediction, sample.placement)
+            answers.append(Answer(sample.path, found, artefact.task.describe(found)))
     if not answers:
         raise DataError(f"None of {len(paths)} pictures can be read. The first: {skipped[0].reason}")
     return Answers(answers, artefact.task, artefact.preprocessing, skipped)
@@ -174,15 +176,24 @@ def _pictures_of(one: str) -> Iterator[str]:
         yield from (m for m in matches if Path(m).is_file())
 
 
-def _read(paths: Sequence[str], preprocessing: Preprocessing) -> tuple[list[Sample], list[Skipped]]:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A picture as the network takes it."""
+
+    path: str
+    image: UInt8[np.ndarray, "height width channels"]
+    placement: Placement
+
+
+def _read(paths: Sequence[str], preprocessing: Preprocessing) -> tuple[list[_Read], list[Skipped]]:
     """The pictures as the network takes them, and those that cannot be read."""
-    fit, rng = FitTo(preprocessing), np.random.default_rng(0)
-    read, skipped = [], []
+    fit, read, skipped = FitTo(preprocessing), [], []
     for path in paths:
         try:
-            image = read_image(path, channels=preprocessing.channels, at_least=preprocessing.size)
+            picture = EncodedPicture.open(path, channels=preprocessing.channels)
+            fitted = fit.open(picture, undecoded(picture))
         except (UnreadableError, OSError) as error:
             skipped.append(Skipped(path, str(error)))
             continue
-        read.append(fit(Sample(image, path=path), rng))
+        read.append(_Read(path, fitted.image, fit.place(picture.height, picture.width)))
     return read, skipped

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from osler.structures.errors import CheckpointError, RecipeError
+from osler.structures.healing import TriedChange
 from osler.tasks.task import Task
 from osler.training.checklist import Checklist
 from osler.training.checkpoint import read_checkpoint, recipe_of, resume
@@ -76,16 +77,16 @@ def train_prepared(
     out: str | Path | None = None,
     observers: Sequence[Observer] = (),
     quiet: bool = False,
-    notes: Sequence[str] = (),
+    healing: Sequence[TriedChange] = (),
 ) -> Run:
-    """Trains what is prepared, to its report; `notes` are told there among the others."""
+    """Trains what is prepared, to its report; `healing`, what was tried on its recipe before, is told there."""
     began = time.perf_counter()
     training = prepared.training
     folder = new_folder(prepared, out)
     if training.engine.leads:
         with closing(folder.store()) as store:
-            for note in notes:
-                store.add_event("healed", note)
+            if healing:
+                store.set_fact("healing", [each.as_json() for each in healing])
     console = console_for(quiet or not training.engine.leads)
     announce(console, prepared)
     steady = deterministic(training.recipe.recipe.train.deterministic)

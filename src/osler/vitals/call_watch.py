@@ -75,6 +75,7 @@ class Entry:
     moment: Moment | None = None
     answers: Answers | None = None
     judged: bool = False
+    asks: bool = False  # whether the input itself wants a gradient, as in an attack or a saliency map
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ class CallWatch:
         self._keys: dict[int, set[int]] = {}
         self._all_known: set[int] = set()  # records whose training batches bring nothing new
         self._last: dict[int, deque[Entry]] = {}
+        self._plainly_taught: set[int] = set()  # records that learnt from inputs that want no gradient
         self.last_batch: tuple[Any, list[Tensor]] | None = None  # a loader's record, and what it gave last
         self._batch = 0
 
@@ -168,7 +170,7 @@ class CallWatch:
             for entry in taught:
                 if model.last_training is not None and entry.last is not None and entry.label is not None:
                     model.last_training.samples += entry.size
-                    judge(model.last_training, as_array(entry.last), entry.label, self._edge())
+                    _judge_batch(model.last_training, as_array(entry.last), entry.label, self._edge())
 
     # ---- inside
 
@@ -197,9 +199,11 @@ class CallWatch:
         kept = out.detach() if out is not None and not learns else None
         last = out.detach() if out is not None and out.numel() <= size * OUTPUTS_KEPT else None
         pointer, shape = (out.data_ptr(), tuple(out.shape)) if out is not None and out.numel() else (0, ())
-        return Entry(
+        entry = Entry(
             model, module.training, state.step, self._batch, size, pointer, kept, call, picks, outputs, few, shape, last
         )
+        entry.asks = first is not None and first.requires_grad and first.is_leaf
+        return entry
 
     def _few(self, model: ModelSeen, first: Tensor, learns: bool) -> np.ndarray | None:
         """What tells whether samples are known: of training batches while they bring something new, of others a few."""
@@ -247,6 +251,10 @@ class CallWatch:
             if call.moment != moment:
                 call.moment, call.wrong_mode = moment, ()
             model.calls.append(call)
+        if moment == "train" and not entry.asks:
+            self._plainly_taught.add(id(model))
+        if moment == "train" and entry.asks and id(model) in self._plainly_taught:
+            return  # the gradient was for the input: what is attacked is not trained on, and may be held out
         store: Samples = model.train if moment == "train" else model.evaluate
         if entry.picks is not None:
             store.picks.append(entry.picks)
@@ -311,10 +319,7 @@ class CallWatch:
     def _judge(self, entry: Entry) -> None:
         if entry.answers is not None and entry.output is not None and entry.label is not None and not entry.judged:
             entry.judged = True
-            answers, right, judged = entry.answers, entry.answers.right, entry.answers.judged
-            judge(answers, as_array(entry.output), entry.label, self._edge())
-            if answers.judged > judged and len(answers.batches) < BATCHES_KEPT:
-                answers.batches.append((answers.right - right, answers.judged - judged))
+            _judge_batch(entry.answers, as_array(entry.output), entry.label, self._edge())
             entry.output = None
 
     def _edge(self) -> float | None:
@@ -334,6 +339,13 @@ class CallWatch:
                 torch.utils._pytree.tree_map_only(Tensor, copy, args),
                 torch.utils._pytree.tree_map_only(Tensor, copy, kwargs),
             )
+
+
+def _judge_batch(answers: Answers, output: np.ndarray, label: np.ndarray, edge: float | None) -> None:
+    right, judged = answers.right, answers.judged
+    judge(answers, output, label, edge)
+    if answers.judged > judged and len(answers.batches) < BATCHES_KEPT:
+        answers.batches.append((answers.right - right, answers.judged - judged))
 
 
 def _same(kept: Tensor, given: Tensor) -> bool:

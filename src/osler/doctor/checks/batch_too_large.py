@@ -8,6 +8,7 @@ from osler.doctor import thresholds
 from osler.doctor.case import Case
 from osler.doctor.fault import Fault, NotSeen, check
 from osler.doctor.loss_course import course, rates_are_searched, taught_loss, why_not_plain
+from osler.doctor.performance import best_accuracy
 from osler.doctor.settings import setting_line
 from osler.structures.finding import Finding, Remedy, Where
 from osler.vitals.evidence import LoaderSeen
@@ -60,6 +61,9 @@ def look(case: Case) -> Iterator[Finding]:
         return  # graphs, and fits to a handful of points: all at once is how these are trained
     if optimizer.steps < 5 or size < thresholds.LARGE_BATCH or not _unfinished(case):
         return
+    reached = best_accuracy(case, case.models[0])
+    if case.classifies and reached is not None and reached.value > thresholds.LEARNT_WELL:
+        return  # what is left of the loss is certainty, not answers
     loss = course(case)
     yield FAULT.found(
         f"a batch holds {size:,} of {samples:,} samples, so an epoch is {an_epoch:.0f} updates and the whole run "

@@ -71,6 +71,8 @@ def look(case: Case) -> Iterator[Finding]:
     blank = _blank(rows)
     if not data.whole:
         blank &= _answered_alike(rows, blank)
+    if _is_an_answer(rows, blank):
+        return
     count, share = int(blank.sum()), float(blank.mean()) if len(blank) else 0.0
     if count < thresholds.BLANK_SAMPLES or not thresholds.BLANK_SHARE <= share <= 0.9:
         return
@@ -86,6 +88,25 @@ def look(case: Case) -> Iterator[Finding]:
 
 def _blank(rows: Rows) -> np.ndarray:
     return np.ptp(rows.values, axis=1) == 0 if len(rows) else np.zeros(0, bool)
+
+
+def _is_an_answer(rows: Rows, blank: np.ndarray) -> bool:
+    """Whether blank pictures are right: they go with one class that others seldom have, or with targets near one extreme,
+    as "nothing there" and a count of 0 do. What failed to load has the labels of all kinds of pictures.
+    """
+    if not blank.any() or blank.all():
+        return False
+    if rows.classes is not None:
+        kinds, counts = np.unique(rows.classes[blank], return_counts=True)
+        same = rows.classes == kinds[counts.argmax()]
+        alike = counts.max() >= thresholds.BLANKS_ALIKE * counts.sum()
+        return bool(alike and not same.all() and blank[same].mean() >= thresholds.BLANK_BY_LABEL)
+    if rows.numbers is None:
+        return False
+    spread = np.maximum(rows.numbers.std(0), 1e-12)
+    inside = rows.numbers[blank].std(0) / spread
+    away = np.abs(rows.numbers[blank].mean(0) - rows.numbers.mean(0)) / spread
+    return bool(np.any((inside < thresholds.BLANKS_NEAR) & (away > 1)))
 
 
 def _answered_alike(rows: Rows, blank: np.ndarray) -> np.ndarray:

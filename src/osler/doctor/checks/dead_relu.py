@@ -54,7 +54,11 @@ def look(case: Case) -> Iterator[Finding]:
             f"{share:.0%} of the {layer.units} units of {layer.name} put out 0 for every sample of each of "
             "the last sampled batches; at the "
             f"first update {start:.0%} did{why}",
-            severity="note" if learnt else "critical" if share > thresholds.DEAD_NEARLY_ALL else "warning",
+            severity="note"
+            if learnt or (share <= thresholds.DEAD_DOUBTFUL and not pushed)
+            else "critical"
+            if share > thresholds.DEAD_NEARLY_ALL
+            else "warning",
             where=case.line(line, pushed[0].name)
             if line and pushed
             else case.where(layer.site, pushed[0].name if pushed else layer.name),

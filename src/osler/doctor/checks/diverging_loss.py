@@ -72,6 +72,12 @@ def look(case: Case) -> Iterator[Finding]:
     )
 
 
+def _whole_falls(case: Case) -> bool:
+    """Whether what backward is called on ended surely below its start."""
+    whole = course(case)
+    return not whole.bad and whole.end < whole.start and whole.change(0.0, 1.0)[1] < -thresholds.FALLS_SURELY
+
+
 def _of_the_data(case: Case, taught: TaughtLoss) -> Iterator[Finding]:
     """A loss that is one part of what backward is called on, or its negative: it grows while the whole may fall."""
     negative = bool(np.all(case.loss_part(0, 0.1) < 0)) and taught.early > 0
@@ -79,6 +85,8 @@ def _of_the_data(case: Case, taught: TaughtLoss) -> Iterator[Finding]:
     grown = max(taught.late, highest) if not math.isfinite(taught.late) else taught.late
     if not taught.early > 0 or not grown > thresholds.DIVERGED * taught.early or not math.isfinite(grown):
         return
+    if not negative and _whole_falls(case):
+        return  # a part that the others outweigh, such as the distance to a codebook while codes spread
     sign = "; what backward is called on is its negative, so training climbs" if negative else ""
     backward = max(case.evidence.backwards, key=lambda b: b.calls).site
     yield FAULT.found(

@@ -7,6 +7,7 @@ import numpy as np
 
 from osler.doctor import thresholds
 from osler.doctor.case import Case
+from osler.doctor.checks.summed_loss import begins_with_a_sum
 from osler.doctor.fault import Fault, check
 from osler.doctor.gradient_course import over_calls, over_layers
 from osler.doctor.initialising_lines import random_line
@@ -58,11 +59,19 @@ def look(case: Case) -> Iterator[Finding]:
         if found is not None:
             yield found
             return
+    if _sums(case) and _recurrent(case) is None:
+        return  # a sum over samples and pixels has large gradients by nature: what it does is the summed loss's affair
     for optimizer in case.optimizers:
         found = _from_the_start(case, optimizer) or _growing(case, optimizer)
         if found is not None:
             yield found
             return
+
+
+def _sums(case: Case) -> bool:
+    """Whether the loss is a sum, or holds one, where limits are for means."""
+    summed = any(loss.options.get("reduction") == "sum" for loss in case.losses())
+    return summed or any(b.graph and begins_with_a_sum(b.graph) for b in case.evidence.backwards)
 
 
 def _over_time(case: Case, model: ModelSeen) -> Finding | None:

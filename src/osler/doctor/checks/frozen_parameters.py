@@ -63,7 +63,9 @@ def look(case: Case) -> Iterator[Finding]:
         if share < thresholds.SHARE_FROZEN and not head_frozen:
             continue
         layers = list(dict.fromkeys(p.layer for p in fresh.values()))
-        meant = not head_frozen and _random_features(fresh) and has_learnt(case, thresholds.LEARNT_ON_RANDOM_FEATURES)
+        meant = all(_has_adapter(model, n, p) for n, p in fresh.items()) or (
+            not head_frozen and _random_features(fresh) and has_learnt(case, thresholds.LEARNT_ON_RANDOM_FEATURES)
+        )
         yield FAULT.found(
             f"{len(layers)} of {len({p.layer for p in matrices.values()})} layers ({', '.join(layers[:4])}; {share:.0%} of the "
             f"weights) have requires_grad=False, and their weights are still as an initialiser draws them: "
@@ -104,6 +106,23 @@ def _random_features(fresh: dict[str, ParameterSeen]) -> bool:
     (parameter,) = fresh.values()
     fan_in, _ = fans_of_units(parameter)
     return parameter.shape[0] >= fan_in
+
+
+def _has_adapter(model: ModelSeen, name: str, frozen: ParameterSeen) -> bool:
+    """Whether a narrow pair of matrices beside a frozen one learns in its place, as low-rank adaptation has it.
+
+    The pair stands in the same module, leads from the frozen matrix's inputs to its outputs and is narrower between
+    than either (Hu et al. 2022, LoRA, section 4.1).
+    """
+    fan_in, units = fans_of_units(frozen)
+    owner = ".".join(name.split(".")[:-2])
+    beside = [
+        {int(np.prod(p.shape[1:])), p.shape[0]}
+        for n, p in model.parameters.items()
+        if n.startswith(f"{owner}." if owner else "") and p.requires_grad and p.moved and len(p.shape) >= 2
+    ]
+    ranks = {min(sides) for sides in beside if min(sides) < min(fan_in, units)}
+    return any({fan_in, rank} in beside and {units, rank} in beside for rank in ranks)
 
 
 def fans_of_units(parameter: ParameterSeen) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from osler.doctor import thresholds
 from osler.doctor.case import Case
+from osler.doctor.class_tasks import class_batches, comes_in_tasks
 from osler.doctor.data_lines import line_of, nearest
 from osler.doctor.data_seen import Rows
 from osler.doctor.fault import Fault, NotSeen, check
@@ -49,7 +50,7 @@ def look(case: Case) -> Iterator[Finding]:
     if rows.classes is None:
         yield from _regression(case, model, rows)
         return
-    batches = _batches(rows)
+    batches = class_batches(rows)
     sizes = [len(b) for b in batches]
     size = int(np.median(sizes)) if sizes else 0
     if len(batches) < 6 or size < 2:
@@ -68,6 +69,8 @@ def look(case: Case) -> Iterator[Finding]:
         return
     if seen - 1 > thresholds.FEWER_CLASSES * (expected - 1):
         return
+    if comes_in_tasks(rows):
+        return
     pure = float(np.mean([len(np.unique(b)) == 1 for b in batches]))
     yield FAULT.found(
         f"a batch of {size} holds {seen:.1f} of {len(shares)} classes on average ({pure:.0%} of the batches a "
@@ -76,13 +79,6 @@ def look(case: Case) -> Iterator[Finding]:
         where=_place(case, model),
         certainty=0.94,
     )
-
-
-def _batches(rows: Rows) -> list[np.ndarray]:
-    if rows.classes is None:
-        return []
-    places = np.flatnonzero(np.diff(rows.batch)) + 1
-    return np.split(rows.classes, places)
 
 
 def _regression(case: Case, model: ModelSeen, rows: Rows) -> Iterator[Finding]:

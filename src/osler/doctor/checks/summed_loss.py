@@ -89,7 +89,7 @@ def _of_its_own(case: Case) -> tuple[int | None, str] | None:
     lines = sorted(case.evidence.backwards, key=lambda b: -b.calls)
     if not lines or not lines[0].graph or (taught_loss(case) is not None and not _sums_unreduced(case)):
         return None
-    if not _begins_with_a_sum(lines[0].graph):
+    if not begins_with_a_sum(lines[0].graph):
         return None
     written = _line_of_sum(case, lines[0])
     if written is None:
@@ -101,7 +101,7 @@ def _sums_unreduced(case: Case) -> bool:
     return any(loss.options.get("reduction") == "none" for loss in case.losses())
 
 
-def _begins_with_a_sum(graph: list[GraphNode]) -> bool:
+def begins_with_a_sum(graph: list[GraphNode]) -> bool:
     """Whether the way from the loss goes over signs and additions alone to a sum over a whole tensor that is not made of means."""
     waiting = [0]
     for _ in range(12):

@@ -9,6 +9,7 @@ from osler.doctor import thresholds
 from osler.doctor.case import Case
 from osler.doctor.data_lines import assigns, calls_any, converts, line_of, nearest, scales
 from osler.doctor.fault import Fault, NotSeen, check
+from osler.doctor.loss_course import acts
 from osler.doctor.own_losses import regression_losses
 from osler.doctor.provenance import Step
 from osler.structures.finding import Finding, Remedy
@@ -50,6 +51,8 @@ def look(case: Case) -> Iterator[Finding]:
     losses = regression_losses(case)
     if not losses:
         raise NotSeen("no loss of a regression was seen")
+    if any(acts(case, model) for model in case.evidence.trained_models):
+        raise NotSeen("a network that acts makes its own targets, which grow with its skill")
     for loss in losses[:2]:
         samples = [
             s for s in loss.samples if s.moment == "train" and s.target is not None and math.isfinite(s.target.mean)
@@ -62,7 +65,8 @@ def look(case: Case) -> Iterator[Finding]:
         ratio = target.rms / max(output, 0.1)
         large = ratio > thresholds.TARGET_OVER_OUTPUT
         small = target.spread > 0 and target.rms < thresholds.TARGET_UNDER_OUTPUT * min(1.0, max(output, 0.1))
-        missed = _missed(samples, target) if large or small else None
+        wide = target.spread / max(output, 0.1) > thresholds.TARGET_OVER_OUTPUT
+        missed = _missed(samples, target, wide or small) if large or small else None
         if missed is None:
             continue
         steps = case.lines.targets(loss) or case.lines.companions(case.models[0])
@@ -97,8 +101,12 @@ def _pooled(samples: list[LossSample]) -> _Target:
     return _Target(float(means.mean()), spread, min(t.low for t in seen), max(t.high for t in seen))
 
 
-def _missed(samples: list[LossSample], target: _Target) -> str | None:
-    """How the last outputs miss the targets; None where they do not."""
+def _missed(samples: list[LossSample], target: _Target, wide: bool) -> str | None:
+    """How the last outputs miss the targets; None where they do not.
+
+    A mean that is met and a spread that is not come of the scale only where the spread itself is far from the first
+    outputs (`wide`): otherwise what is missing was not learnt for another reason.
+    """
     last = samples[-max(1, min(5, len(samples) // 4)) :]
     means, spreads = [s.input.mean for s in last], [s.input.std for s in last]
     if not all(math.isfinite(m) for m in means) or not all(math.isfinite(s.value) for s in last):
@@ -107,7 +115,7 @@ def _missed(samples: list[LossSample], target: _Target) -> str | None:
     share = float(np.mean(spreads)) / max(target.spread, 1e-12)
     if off > thresholds.MISSED_SPREADS:
         return f"in the end the mean output, {np.mean(means):.4g}, is {off:.2g} spreads away from the mean target"
-    if share < 0.2 or share > 5:
+    if wide and not 0.2 <= share <= 5:
         return f"in the end outputs have {share:.2g} times the spread of the targets"
     return None
 

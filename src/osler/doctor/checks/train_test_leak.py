@@ -10,7 +10,7 @@ from osler.doctor.copy_lines import copies_before_split, splits
 from osler.doctor.data_lines import assigns, calls_any, line_of, nearest
 from osler.doctor.fault import Fault, NotSeen, check
 from osler.doctor.provenance import Step
-from osler.doctor.twins import twins
+from osler.doctor.twins import Twins, twins
 from osler.structures.finding import Finding, Remedy, Where
 from osler.vitals.evidence import Answers, ModelSeen
 
@@ -58,7 +58,7 @@ def look(case: Case) -> Iterator[Finding]:
     data = case.data(model)
     seen = twins(data)
     place = _place(case, model)
-    if seen is not None and seen.share >= thresholds.TWIN_SHARE:
+    if seen is not None and seen.share >= thresholds.TWIN_SHARE and not _evaluates_training(case, model, seen):
         kind = "a mirrored copy" if seen.mirrored else "a near copy"
         yield FAULT.found(
             f"{seen.share:.0%} of {seen.asked} held-out samples have {kind} among the training samples "
@@ -79,6 +79,32 @@ def look(case: Case) -> Iterator[Finding]:
             severity="warning" if unseen or (seen is not None and seen.share > 0.1) else "note",
             certainty=0.75,
         )
+
+
+def _evaluates_training(case: Case, model: ModelSeen, seen: Twins) -> bool:
+    """Whether the samples with twins are the training set itself, without the augmentation, the noise or the attack.
+
+    Then it is either called by the training set's name or read from the same variable, or another pass has no twins at all.
+    """
+    if seen.sets == 2:
+        return True
+    passes = case.evaluations(model)
+    sites = {a.site for a in passes if a.site is not None}
+    trained = case.lines.inputs(model)
+    known = {id(s.node) for s in trained}
+    for site in sites:
+        one = next(a for a in passes if a.site == site)
+        steps = case.lines.inputs_at(model, site)
+        own = [s for s in steps if s.depth and id(s.node) not in known]
+        parted = own or not steps or any(splits(s) or _slices(s) or NAMED_HELD_OUT.search(s.text) for s in steps)
+        if parted and not _training_name(case, model, one):
+            return False
+    return bool(sites)
+
+
+def _slices(step: Step) -> bool:
+    """Whether a step takes a range of something."""
+    return any(isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) for node in ast.walk(step.node))
 
 
 def _exact(case: Case, model: ModelSeen) -> Finding | None:
@@ -121,9 +147,18 @@ def _base(expression: str | None) -> str | None:
     return next((n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name)), None)
 
 
+def _expression(case: Case, model: ModelSeen, one: Answers) -> str | None:
+    """What the network is given in a pass; where a line calls it several times, by the order of the passes."""
+    given = case.lines.expressions_at(model, one.site)
+    passes = [a for a in model.answers if a.step == one.step and a.site == one.site]
+    if len(given) > 1 and len(given) == len(passes):
+        return next(text for text, a in zip(given, passes, strict=True) if a is one)
+    return case.lines.expression_at(model, one.site)
+
+
 def _training_name(case: Case, model: ModelSeen, one: Answers) -> bool:
     """Whether what is evaluated bears the name of what is trained on."""
-    mine = _base(case.lines.expression_at(model, one.site))
+    mine = _base(_expression(case, model, one))
     trained = {_base(e) for e in case.lines.input_names(model)}
     return mine is not None and (mine in trained or "train" in mine.lower()) and not NAMED_HELD_OUT.search(mine)
 

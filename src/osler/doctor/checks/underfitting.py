@@ -9,7 +9,7 @@ from osler.doctor import thresholds
 from osler.doctor.case import REGRESSION_LOSSES, Case
 from osler.doctor.checks.undertrained import still_short
 from osler.doctor.fault import Fault, NotSeen, check
-from osler.doctor.loss_course import course, why_not_plain
+from osler.doctor.loss_course import Course, course, rates_are_searched, why_not_plain
 from osler.doctor.performance import best_accuracy
 from osler.doctor.simple_fit import simple_fit
 from osler.structures.finding import Finding, Remedy, Where
@@ -55,15 +55,24 @@ def look(case: Case) -> Iterator[Finding]:
     """Lays the network's answers on training data beside those of a simple model."""
     if why := why_not_plain(case):
         raise NotSeen(why)
+    if rates_are_searched(case):
+        raise NotSeen("the learning rate is searched for, or goes in cycles")
     model = case.models[0]
-    change, errors = course(case).change(2 / 3, 1.0)
-    still_falls = errors < -2 and -change > thresholds.STILL_FALLS * course(case).end
-    if still_falls or still_short(case, model):
+    if _may_still_fall(course(case)) or still_short(case, model):
         return  # what is missing is time
     seen = _of_classes(case, model) or _of_numbers(case, model)
     if seen is None:
         return
     yield FAULT.found(seen, severity="warning", where=_where(case, model), certainty=0.5, series=case.loss_series())
+
+
+def _may_still_fall(seen: Course) -> bool:
+    """Whether the last third fell by more than a little, or by no more but so few updates cannot tell."""
+    change, errors = seen.change(2 / 3, 1.0)
+    little = thresholds.STILL_FALLS * seen.end
+    surely = errors < -2 and -change > little
+    perhaps = change < 0 and errors != 0 and -change + 2 * abs(change / errors) > little
+    return surely or (perhaps and len(seen.values) < thresholds.UPDATES_TO_LEVEL)
 
 
 def _of_classes(case: Case, model: ModelSeen) -> str | None:

@@ -66,6 +66,8 @@ def _unused_classes(case: Case, loss: LossSeen) -> Iterator[Finding]:
     for model in case.evidence.models:
         for answers in model.answers:
             used |= {label for label in answers.labelled if 0 <= label < width}
+    if len(used) < 2:
+        return  # one right place for every sample: the instance itself against others, no classes
     unused = width - len(used)
     if total < thresholds.LABELS_PER_OUTPUT * len(used) or 1 in loss.targets.values() or not _are_many(unused, width):
         return

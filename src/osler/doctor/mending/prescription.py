@@ -1,7 +1,7 @@
 """What can be tried against a finding: an edit of the script, in the order of likelihood."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -95,17 +95,3 @@ def edited(source: str, chosen: list[Prescription]) -> ScriptEdit | None:
     ):
         return None
     return edit
-
-
-@dataclass(slots=True)
-class Tried:
-    """A prescription that was tried."""
-
-    finding: Finding
-    prescription: Prescription
-    helped: bool
-    before: float
-    after: float
-    metric: str
-    steps: int
-    note: str = field(default="")

@@ -1,7 +1,5 @@
 """Remedies tried in order, alone and on top of those that helped, and the diff of what helped."""
 
-import math
-import os
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -11,46 +9,80 @@ from pathlib import Path
 
 from osler.doctor.case import Case
 from osler.doctor.mending.headline import Headline, headlines
+from osler.doctor.mending.judging import clearly_better, in_vain, judge
 from osler.doctor.mending.prescription import Prescription, edited, prescriptions
 from osler.doctor.mending.script_edit import unified_diff
-from osler.doctor.mending.trial import Trial, run_trial
+from osler.doctor.mending.side_by_side import threads, workers
+from osler.doctor.mending.told import told
+from osler.doctor.mending.trial import Processes, Terms, Trial, run_trial
+from osler.doctor.script_reading import ScriptReading
 from osler.structures.finding import Diagnosis, Finding, Proof, Remedy
 
-TIMES = 9.0  # the sick program's own time that all trials together may take
-FINDINGS_TRIED, REMEDIES_TRIED = 4, 4  # of one program; of one finding
-LEAST_GAIN = 0.05  # share of what is missing to a perfect figure, or of a loss, that counts as better
-SLOWEST = 4.0  # times as long as the sick program, after which a trial is stopped
+TIMES = 9.0  # the sick program's own time that all trials together may take, where no budget is given
+LEAST_TIME, LEAST_AFTER_A_CRASH = (
+    20.0,
+    120.0,
+)  # seconds of all trials: a program that crashed told not how long it takes
+FINDINGS_TRIED, REMEDIES_TRIED = 4, 4  # of one program at one time; of one finding
+TOGETHER = 3  # remedies that helped not alone, tried in company
+SLOWEST, STARTING = (
+    6.0,
+    30.0,
+)  # a trial's longest time: so many times the sick program's, and seconds to start on a busy machine
 
-# Their figures are falsely good, so that a remedy makes them worse: these count as mended when they are gone.
-FALSELY_GOOD = frozenset(
-    {
-        "train-test-leak", "wrong-metric", "validation-augmented", "train-mode-in-evaluation", "corrupt-sample", "batch-mixing",
-        "precision-recall-imbalance",
-    }
-)  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The program as far as it is mended: its text, what was seen of it, and its figures."""
+
+    source: str
+    case: Case
+    diagnosis: Diagnosis
+    figures: dict[str, Headline]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A remedy that was tried."""
+
+    fault: str
+    remedy: Remedy
+    helped: bool
 
 
 @dataclass(slots=True)
 class Proving:
     """What was tried, and what came of it."""
 
-    path: Path
-    arguments: Sequence[str]
-    case: Case
+    terms: Terms
+    original: str
     until: float  # the clock's time at which no further trial begins
-    limit: float  # seconds of a trial
-    noise: dict[str, float] = field(default_factory=dict)  # how far each figure lies from itself under another seed
-    say: Callable[[str], None] = lambda text: None
-
-    def trials(self, sources: list[str]) -> list[Trial]:
-        """Some sources run side by side, as cores allow."""
-        with ThreadPoolExecutor(max(1, min(len(sources), os.cpu_count() or 1, 2))) as pool:
-            return list(pool.map(lambda s: run_trial(s, self.path, self.arguments, self.limit), sources))
+    now: Stage
+    say: Callable[[str], None]
+    at_once: int
+    noise: dict[str, float] | None = None  # how far each figure lies from itself under another seed; None: not yet seen
+    tried: list[Tried] = field(default_factory=list)
+    choices: set[str] = field(default_factory=set)  # groups of which one was taken
+    seen: list[Finding] = field(default_factory=list)  # what the program shows once others are mended
+    stopped: str = ""
+    processes: Processes = field(default_factory=Processes)
 
     @property
     def spent(self) -> bool:
         """Whether the time is over."""
         return time.perf_counter() > self.until
+
+    def trials(self, sources: list[str]) -> list[Trial]:
+        """Some sources run side by side, as cores and memory allow."""
+        at_once = min(len(sources), self.at_once)
+        left = max(1.0, self.until - time.perf_counter())
+        terms = replace(self.terms, limit=min(self.terms.limit, left + STARTING), threads=threads(at_once))
+        with ThreadPoolExecutor(at_once) as pool:
+            try:
+                return list(pool.map(lambda source: run_trial(source, terms, self.processes), sources))
+            except KeyboardInterrupt:
+                self.processes.end()
+                raise
 
 
 def prove(
@@ -65,112 +97,170 @@ def prove(
     """The diagnosis with proofs at the remedies that helped, and one diff of them all.
 
     The person's files are never touched: every trial runs in a copy of the folder. `budget` bounds all trials, in
-    seconds; else nine times what the sick program took. `say` is told what is tried.
+    seconds; else they take nine times what the sick program took. `say` is told what is tried. Ctrl-C ends the trials:
+    what was proved until then is told.
     """
-    seconds = max(1.0, case.evidence.seconds)
-    began = time.perf_counter()
-    proving = Proving(path, arguments, case, began + (budget or TIMES * seconds), SLOWEST * seconds + 10, say=say)
-    counted = [f for f in diagnosis.findings if f.counts][:FINDINGS_TRIED]
-    options = {id(f): prescriptions(f, case)[:REMEDIES_TRIED] for f in counted}
-    if not any(options.values()):
-        return diagnosis
-    proving.noise = _noise(proving)
-    figures = headlines(case.evidence)
-    chosen: list[Prescription] = []
-    findings = list(diagnosis.findings)
-    for finding in counted:
-        if proving.spent:
-            say("the time for trials is over")
-            break
-        told, taken = _try(proving, finding, options[id(finding)], chosen, figures)
-        findings[findings.index(finding)] = told
-        if taken is not None:
-            prescription, trial = taken
-            chosen.append(prescription)
-            figures = {name: Headline(name, value, higher) for name, (value, higher) in trial.figures.items()}
-            if not trial.faults:
+    proving = _begin(diagnosis, case, path, arguments, budget, say)
+    given_up: set[str] = set()
+    try:
+        while finding := _next(proving.now, given_up):
+            if proving.spent:
+                proving.stopped = "the time for trials was over"
                 break
-    final = edited(case.evidence.source, chosen) if chosen else None
-    patch = unified_diff(case.evidence.source, final.source, str(path)) if final is not None else None
-    return replace(diagnosis, findings=findings, patch=patch)
+            if not _mend(proving, finding):
+                given_up.add(finding.fault)
+        else:
+            _together(proving, given_up)
+    except KeyboardInterrupt:
+        proving.stopped = "Ctrl-C ended the trials"
+    mended = proving.now.source if proving.now.source != proving.original else None
+    patch = unified_diff(proving.original, mended, str(path)) if mended is not None else None
+    findings, story = told(diagnosis, proving)
+    return replace(diagnosis, findings=findings, story=story, patch=patch, mended=mended)
 
 
-def _try(
-    proving: Proving,
-    finding: Finding,
-    options: list[Prescription],
-    chosen: list[Prescription],
-    before: dict[str, Headline],
-) -> tuple[Finding, tuple[Prescription, Trial] | None]:
-    """The finding with what was tried, and the first prescription that helped on top of those chosen already."""
-    remedies: list[Remedy] = []
-    pending = [p for p in options if not p.choice or p.choice not in {c.choice for c in chosen}]
+def _begin(
+    diagnosis: Diagnosis,
+    case: Case,
+    path: Path,
+    arguments: Sequence[str],
+    budget: float | None,
+    say: Callable[[str], None],
+) -> Proving:
+    evidence = case.evidence
+    seconds = max(1.0, evidence.seconds)
+    endless = evidence.ending.how == "budget"
+    least = LEAST_AFTER_A_CRASH if evidence.ending.how == "crashed" else LEAST_TIME
+    allowed = budget if budget is not None else max(TIMES * seconds, least)
+    slowest = SLOWEST * seconds + STARTING
+    limit = max(slowest, least, allowed) if budget is not None else max(slowest, least)
+    terms = Terms(path, arguments, limit, seconds if endless else None)
+    now = Stage(evidence.source, case, diagnosis, headlines(evidence))
+    return Proving(terms, evidence.source, time.perf_counter() + allowed, now, say, workers())
+
+
+def _next(now: Stage, given_up: set[str]) -> Finding | None:
+    """The finding to mend next: causes stand first."""
+    counted = [f for f in now.diagnosis.findings if f.counts][:FINDINGS_TRIED]
+    return next((f for f in counted if f.fault not in given_up), None)
+
+
+def _options(proving: Proving, finding: Finding) -> list[Prescription]:
+    """What can be tried against a finding: nothing that was taken, or is excluded by what was taken."""
+    vain = {each.remedy.remedy for each in proving.tried if each.fault == finding.fault and not each.helped}
+    offered = prescriptions(finding, proving.now.case)
+    return [p for p in offered if p.choice not in proving.choices and p.remedy not in vain][:REMEDIES_TRIED]
+
+
+def _mend(proving: Proving, finding: Finding) -> bool:
+    """Tries what there is against a finding, and takes the first that helps: of those that exclude it the better one."""
+    pending = _options(proving, finding)
     while pending and not proving.spent:
-        group, pending = pending[:2], pending[2:]
-        sources = [(p, edited(proving.case.evidence.source, [*chosen, p])) for p in group]
-        ready = [(p, edit.source) for p, edit in sources if edit is not None and edit.changed]
-        for prescription, _ in ready:
-            proving.say(f"{finding.fault}: {prescription.remedy}")
-        for (prescription, _), trial in zip(ready, proving.trials([source for _, source in ready]), strict=True):
-            proof, helped = _judge(proving, finding, prescription, trial, before)
-            if helped:
-                taken = Remedy(prescription.remedy, prescription.change, proof)
-                rest = [r for r in finding.remedies if r.remedy != prescription.remedy]
-                return replace(finding, remedies=(taken, *rest)), (prescription, trial)
-            remedies.append(Remedy(prescription.remedy, _told(prescription, trial, proof), proof))
-    kept = [r for r in finding.remedies if r.remedy not in {t.remedy for t in remedies}]
-    return replace(finding, remedies=(*kept, *remedies)), None
+        size = max(1, proving.at_once - (proving.noise is None))  # beside the first ones runs the other seed
+        group, pending = pending[:size], pending[size:]
+        results = _run(proving, finding, group)
+        helped = [(p, trial, proof) for p, trial, proof, good in results if good]
+        for prescription, trial, proof, good in results:
+            if not good:
+                remedy = Remedy(prescription.remedy, in_vain(prescription, trial, proof), proof)
+                proving.tried.append(Tried(finding.fault, remedy, helped=False))
+        if helped:
+            _take(proving, finding, *_best(proving, helped))
+            return True
+    return False
 
 
-def _judge(
-    proving: Proving, finding: Finding, prescription: Prescription, trial: Trial, before: dict[str, Headline]
-) -> tuple[Proof | None, bool]:
-    """What a trial shows, and whether it helped: a figure better beyond chance, or the fault gone with no figure worse."""
-    if trial.ending not in ("finished", "exited"):
-        return None, False
-    gone = finding.fault not in trial.faults
-    shared = [name for name in before if name in trial.figures and not (prescription.changes_loss and "loss" in name)]
-    if not shared:
-        return None, gone
-    name = shared[0]
-    old, new = before[name], Headline(name, *trial.figures[name])
-    proof = Proof(name, old.value, new.value, trial.steps)
-    if finding.fault in FALSELY_GOOD:
-        return proof, gone
-    by = max(proving.noise.get(name, 0.0), _least(old))
-    better, worse = new.beats(old, by), old.beats(new, by)
-    return proof, better or (gone and not worse)
+def _run(
+    proving: Proving, finding: Finding, group: list[Prescription]
+) -> list[tuple[Prescription, Trial, Proof | None, bool]]:
+    """Some prescriptions tried, each on top of what is mended; the first time beside the program with another seed."""
+    edits = [(p, edited(proving.now.source, [p])) for p in group]
+    ready = [(p, edit.source) for p, edit in edits if edit is not None and edit.changed]
+    sources = [source for _, source in ready]
+    other = _with_other_seed(proving.now.source) if proving.noise is None else None
+    if other is not None:
+        proving.say("the same program with another seed, for the spread by chance")
+        sources.append(other)
+    for prescription, _ in ready:
+        proving.say(f"{finding.fault}: {prescription.remedy}")
+    trials = proving.trials(sources) if sources else []
+    if proving.noise is None:
+        proving.noise = _noise(proving.now.figures, trials.pop()) if other is not None else {}
+    endless = proving.terms.budget is not None
+    return [
+        (p, trial, *judge(finding, p, trial, proving.now.figures, proving.noise, endless=endless))
+        for (p, _), trial in zip(ready, trials, strict=True)
+    ]
 
 
-def _least(figure: Headline) -> float:
-    """The least gain that counts: a share of what is missing, or of the figure itself where less is better."""
-    if not math.isfinite(figure.value):
-        return 0.0
-    room = abs(1 - figure.value) if figure.higher_is_better and 0 <= figure.value <= 1 else abs(figure.value)
-    return LEAST_GAIN * room
+def _best(
+    proving: Proving, helped: list[tuple[Prescription, Trial, Proof | None]]
+) -> tuple[Prescription, Trial, Proof | None]:
+    """The first that helped, or one that excludes it and is clearly better."""
+    best = helped[0]
+    for each in helped[1:]:
+        noise = (proving.noise or {}).get(each[2].metric, 0.0) if each[2] is not None else 0.0
+        excludes = bool(each[0].choice) and each[0].choice == helped[0][0].choice
+        if excludes and clearly_better(each[2], best[2], proving.now.figures, noise):
+            best = each
+    return best
 
 
-def _told(prescription: Prescription, trial: Trial, proof: Proof | None) -> str:
-    """A remedy that was tried in vain, said to be so."""
-    if trial.ending == "crashed":
-        return f"{prescription.change} Tried: the program then crashed ({trial.error[:160]})."
-    if trial.ending == "budget":
-        return f"{prescription.change} Tried: it took too long."
-    shown = f" ({proof.metric} {proof.before:.4g} to {proof.after:.4g})" if proof is not None else ""
-    return f"{prescription.change} Tried: it did not help{shown}."
+def _take(proving: Proving, finding: Finding, prescription: Prescription, trial: Trial, proof: Proof | None) -> None:
+    """Goes on from the program as this remedy made it, with what was seen of it."""
+    proving.tried.append(Tried(finding.fault, Remedy(prescription.remedy, prescription.change, proof), helped=True))
+    if prescription.choice:
+        proving.choices.add(prescription.choice)
+    seen = trial.evidence()
+    assert seen is not None
+    evidence, diagnosis = seen
+    figures = {name: Headline(name, value, higher) for name, (value, higher) in trial.figures.items()}
+    case = Case(evidence, ScriptReading(evidence.source, evidence.script))
+    proving.now = Stage(evidence.source, case, diagnosis, figures)
+    proving.seen += [f for f in diagnosis.findings if f.counts]
 
 
-def _noise(proving: Proving) -> dict[str, float]:
-    """How far the sick program's figures move under another seed; nothing where it sets none."""
-    source = proving.case.evidence.source
-    other = re.sub(r"(manual_seed\(\s*)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 1}", source)
-    if other == source:
-        return {}
-    proving.say("the same program with another seed, for the spread by chance")
-    trial = proving.trials([other])[0]
-    now = headlines(proving.case.evidence)
+def _together(proving: Proving, given_up: set[str]) -> None:
+    """The likeliest remedies of the findings that none mended alone, all at once: faults may hide one another."""
+    counted = [f for f in proving.now.diagnosis.findings if f.counts and f.fault in given_up][:TOGETHER]
+    first = [(f, p) for f in counted for p in _first(proving, f)]
+    chosen = [p for _, p in first]
+    if len(chosen) < 2 or proving.spent:
+        return
+    edit = edited(proving.now.source, chosen)
+    if edit is None:
+        return
+    proving.say(f"together: {', '.join(p.remedy for p in chosen)}")
+    trial = proving.trials([edit.source])[0]
+    endless = proving.terms.budget is not None
+    judged = [judge(f, p, trial, proving.now.figures, proving.noise or {}, endless=endless) for f, p in first]
+    proof = judged[0][0]
+    if all(good for _, good in judged) and proof is not None:
+        for finding, prescription in first:
+            proving.tried = [t for t in proving.tried if t.remedy.remedy != prescription.remedy]
+            _take(proving, finding, prescription, trial, proof)
+
+
+def _first(proving: Proving, finding: Finding) -> list[Prescription]:
+    offered = prescriptions(finding, proving.now.case)
+    return [p for p in offered if not p.choice or p.choice not in proving.choices][:1]
+
+
+def _with_other_seed(source: str) -> str | None:
+    """The program with other seeds; None where it sets none."""
+    other = re.sub(
+        r"(\b(?:manual_seed|seed|default_rng|seed_everything)\(\s*)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 1}", source
+    )
+    other = re.sub(r"(?mi)^(\s*seed\s*=\s*)(\d+)", lambda m: f"{m[1]}{int(m[2]) + 1}", other)
+    return other if other != source else None
+
+
+def _noise(figures: dict[str, Headline], trial: Trial) -> dict[str, float]:
+    """How far the figures lie from those under another seed."""
+    import math
+
     return {
-        name: abs(value - now[name].value)
+        name: abs(value - figures[name].value)
         for name, (value, _) in trial.figures.items()
-        if name in now and math.isfinite(value) and math.isfinite(now[name].value)
+        if name in figures and math.isfinite(value) and math.isfinite(figures[name].value)
     }

@@ -1,5 +1,6 @@
 """Labels that begin at 0: where they are made, or where the loss is given them."""
 
+import re
 from collections.abc import Iterator
 
 from osler.doctor.case import BINARY_LOSSES, CLASS_LOSSES, Case
@@ -9,15 +10,21 @@ from osler.doctor.mending.prescription import Edit, Prescription, prescribes
 from osler.doctor.mending.script_edit import ScriptEdit
 from osler.doctor.mending.value_edit import change_after
 from osler.doctor.remedies.target_scaling import target_assignment
+from osler.doctor.remedies.wrong_output_size import USUAL_COUNTS
 from osler.structures.finding import Finding
 from osler.vitals.evidence import LossSeen
 
 CHOICE = "labels"
+REFUSED = re.compile(r"Target (\d+) is out of bounds")
 
 
 @prescribes("label-out-of-range")
 def map_labels(finding: Finding, case: Case) -> Iterator[Prescription]:
     """Labels shifted to 0; -1 and 1 halved; at the loss first where the script itself shifts its answers back."""
+    refused = REFUSED.search(case.evidence.ending.error)
+    if refused:
+        yield from _wider_head(case, int(refused[1]))
+        return
     loss = _at_fault(finding, case)
     form, told = _form(loss)
     if form is not None:
@@ -49,6 +56,22 @@ def map_labels(finding: Finding, case: Case) -> Iterator[Prescription]:
         yield Prescription(
             "fit the output", f"Give layer {layer!r} {largest + 1} units.", wider, choice=CHOICE, changes_loss=True
         )
+
+
+def _wider_head(case: Case, label: int) -> Iterator[Prescription]:
+    """Where a label stopped the program: an output for it, and as many as data sets with more classes usually have."""
+    heads = [x for m in case.evidence.models for x in m.layers.values() if x.kind == "Linear"]
+    for count in (label + 1, *[c for c in USUAL_COUNTS if c > label + 1][:1]) if heads else ():
+        yield _of_width(case, heads[-1].name, count)
+
+
+def _of_width(case: Case, layer: str, count: int) -> Prescription:
+    def wider(edit: ScriptEdit) -> None:
+        set_width(edit, case, layer, "out_features", 1, count)
+
+    return Prescription(
+        "fit the output", f"Give layer {layer!r} {count} units.", wider, choice=CHOICE, changes_loss=True
+    )
 
 
 def _at_fault(finding: Finding, case: Case) -> LossSeen:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import libcst as cst
 
 from osler.doctor.case import Case
-from osler.doctor.mending.layer_edit import made, model_with, module, put_behind
+from osler.doctor.mending.layer_edit import model_with
+from osler.doctor.mending.norm_edit import put_norms
 from osler.doctor.mending.number_edit import number, set_number
 from osler.doctor.mending.prescription import Prescription, prescribes
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
@@ -28,7 +29,7 @@ def prescribe(finding: Finding, case: Case) -> Iterator[Prescription]:
     names = _alike(case, layer)
     yield Prescription("remove layers", f"Use {FEW} such layers.", lambda e: _fewer(e, case, len(names)), choice=CHOICE)
     yield Prescription(
-        "add normalisation", "Put batch norm after each layer.", lambda e: _norms(e, case, names), choice=CHOICE
+        "add normalisation", "Put batch norm after each layer.", lambda e: put_norms(e, case, names), choice=CHOICE
     )
     yield Prescription(
         "add shortcuts",
@@ -105,24 +106,3 @@ def _parts(value: ast.expr) -> list[ast.expr]:
         if isinstance(value, ast.BinOp)
         else []
     )
-
-
-def _norms(edit: ScriptEdit, case: Case, names: list[str]) -> None:
-    """A batch norm behind each layer of the kind that is made for its output."""
-    _, seen = model_with(case, names[0])
-    kind = {"Linear": "BatchNorm1d", "Conv1d": "BatchNorm1d", "Conv2d": "BatchNorm2d"}.get(seen.kind)
-    if kind is None or (seen.kind == "Linear" and len(seen.output_shape or ()) != 2):
-        raise CannotEditError("It is not known which norm fits.")
-    done: list[cst.Call] = []
-    for name in names:
-        call = made(edit, case, name)
-        if call in done:
-            continue
-        done.append(call)
-        if len(call.args) < 2:
-            raise CannotEditError("The layer's width is not given.")
-        code = f"{kind}({edit.code(call.args[1].value)})"
-        if "." in name or name.isdigit():
-            put_behind(edit, case, name, code)
-        else:
-            edit.wrap(call, f"{module(edit, call, 'Sequential')}({{}}, {module(edit, call, code)})")

@@ -60,6 +60,8 @@ SHIFT_GAP = 0.1  # of accuracy between training and held-out data
 # ---- not-shuffled
 FEWER_CLASSES = 0.6  # ours: of the classes that a random batch of that size would hold
 ORDER_SIGMAS = 6.0
+TASK_MIXED = 0.8  # ours: share of the batches that hold two classes or more
+TASK_REPEATS = 5  # ours: samples a class that come again before the last class has come: an epoch of a task is over
 
 
 # ---- too-few-samples
@@ -68,4 +70,9 @@ FEW_GAP = 0.08  # of accuracy, or a held-out loss 1.5 times the training loss
 
 
 # ---- corrupt-sample
+BLANK_BY_LABEL = (
+    0.5  # ours: of the samples with the label of the blank ones, how many are blank where nothing is to be seen
+)
+BLANKS_ALIKE = 0.9  # ours: of the blank ones with the same class
+BLANKS_NEAR = 0.35  # ours: spread of the blank ones' targets, in spreads of all
 BLANK_SHARE, BLANK_SAMPLES = 0.005, 3  # ours

@@ -54,6 +54,7 @@ MORE_TO_LEARN = 0.1  # accuracy, or explained variance, by which a simple model 
 # ---- underfitting
 LEARNT_WELL = 0.85
 STILL_FALLS = 0.1  # fall over the last third, as a share of the loss at the end, from which what is missing is time
+UPDATES_TO_LEVEL = 200  # ours: in fewer a loss that falls slowly and jitters has not been seen to level off
 UNDERFIT = 0.15  # accuracy by which a simple model is ahead (ours)
 ERROR_OF_SPREAD = 0.6  # mean error over the spread of the targets; a constant answer has 0.8 (normal targets)
 EXPLAINED = 0.75  # variance that a simple model explains

@@ -111,6 +111,7 @@ WILD_LEFT = 0.12  # ours
 # ---- diverging-loss
 DIVERGED = 2.0  # TheDeepChecker
 ABOVE_START = 1.2  # ours
+FALLS_SURELY = 4.0  # ours: standard errors of a straight line through the whole loss
 DIVERGED_FOR_SURE = 5.0  # ours: however much the loss scatters
 
 
@@ -164,6 +165,7 @@ DEAD_UNITS = 0.5  # SageMaker, TheDeepChecker: half of the layer
 DEAD_NEARLY_ALL = 0.9
 LAST_SAMPLES = 4
 LAYERS_OF_A_LINE = 6  # ours: calls of an activation at one line in a step, above which it is a cell or a loop over time
+DEAD_DOUBTFUL = 0.7  # ours: ends of sparse codes, such as of an autoencoder with a narrow middle, have up to 0.6
 LEARNT_THOUGH_DEAD = 0.5  # ours: share of the loss that is left; healthy wide layers have up to 60 % of silent units
 PUSHED = 1.0  # ours: a bias below zero by that many spreads of the layer's outputs
 

@@ -1,0 +1,1 @@
+"""Pictures with objects in them: boxes, outlines and classes, read from the forms that people file them in."""

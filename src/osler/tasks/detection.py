@@ -1,0 +1,156 @@
+"""Detection: which objects are in a picture, and where; with a mask for each where the data and the network have them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from osler.data.source import DataSource
+from osler.imaging.fit import Placement
+from osler.metrics.detection import detection_scores
+from osler.metrics.detection_mistakes import picture_errors
+from osler.structures.batch import Batch
+from osler.structures.detections import Detections, TrueObjects
+from osler.structures.errors import RecipeError, TrainingError
+from osler.structures.sample import Sample
+from osler.tasks.object_drawing import draw_objects
+from osler.tasks.recipe import TaskSection
+from osler.tasks.requirements import require_kind
+from osler.tasks.task import Losses, LossFunction, Outcome, Step, Task, tasks
+
+
+@tasks.register("detection")
+class Detection(Task):
+    """Objects and their boxes, judged as COCO judges them.
+
+    The network is a detector: `losses(images, targets)` gives its named losses, `forward(images)` its Detections in
+    pixels of its input. One in torchvision's manner (`model(images, targets)` with dictionaries) is taken as well.
+    """
+
+    name = "detection"
+    monitor = "ap"
+
+    def __init__(self, names: Sequence[str], *, threshold: float = 0.5) -> None:
+        """The task of finding objects of the classes `names`.
+
+        `threshold` is the score from which an object is shown, counted and written; the average precisions need all.
+        """
+        self.names = tuple(names)
+        self.threshold = threshold
+
+    @classmethod
+    def build(
+        cls, section: TaskSection, source: DataSource, *, seed: int = 0, loss: LossFunction | None = None
+    ) -> "Detection":
+        """For the objects of `source`.
+
+        Raises:
+            RecipeError: a loss, smoothing or class weights are asked for: each detector brings its own losses.
+        """
+        require_kind(cls.name, source, "objects")
+        asked = {
+            "task.loss": section.loss != "auto" or loss is not None,
+            "task.label_smoothing": section.label_smoothing > 0,
+            "task.class_weights": section.class_weights != "none",
+        }
+        for key, set_ in asked.items():
+            if set_:
+                raise RecipeError(f"{key} was set, but a detector brings its own losses: change them in model.options.")
+        return cls(source.names, threshold=section.threshold)
+
+    def facts(self) -> dict[str, Any]:
+        """Class names and threshold."""
+        return {"names": list(self.names), "threshold": self.threshold}
+
+    @property
+    def outputs(self) -> int:
+        """The number of classes, without background."""
+        return len(self.names)
+
+    def steps(self, model: nn.Module, batch: Batch) -> Iterator[Step]:
+        """One update of the whole detector."""
+        yield Step(lambda: _losses(model, batch))
+
+    def evaluate(self, model: nn.Module, batch: Batch) -> tuple[list[Detections], Losses]:
+        """What is found; a detector has no losses without the random choices of training."""
+        return self.answer(model, batch.images), {}
+
+    def answer(self, model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> list[Detections]:
+        """What is found in each picture, in pixels of the input."""
+        return [d if isinstance(d, Detections) else _from_dictionary(d) for d in model(images)]
+
+    def decode(self, outputs: Sequence[Detections]) -> list[Detections]:
+        """The same on the CPU."""
+        return [found.to("cpu") for found in outputs]
+
+    def in_picture(self, prediction: Detections, placement: Placement) -> Detections:
+        """What was found, in pixels of the picture."""
+        boxes = placement.to_picture(prediction.boxes.numpy())
+        return replace(prediction, boxes=torch.from_numpy(boxes))
+
+    def collate(self, samples: Sequence[Sample]) -> list[TrueObjects]:
+        """The true objects of each picture."""
+        return [TrueObjects.of(sample) for sample in samples]
+
+    def metrics(self, outcome: Outcome) -> dict[str, float]:
+        """COCO's numbers for boxes, and for masks where both sides have them."""
+        return detection_scores(outcome.predictions, outcome.targets, self.names)
+
+    def describe(self, prediction: Detections) -> dict[str, Any]:
+        """The objects whose score reaches the threshold: class, score, box."""
+        shown = prediction.select(prediction.scores >= self.threshold)
+        rows = zip(shown.labels.tolist(), shown.scores.tolist(), shown.boxes.tolist(), strict=True)
+        return {
+            "objects": [
+                {"class": self.names[label], "score": round(score, 4), "box": [round(v, 1) for v in box]}
+                for label, score, box in rows
+            ]
+        }
+
+    def draw(
+        self, image: UInt8[np.ndarray, "height width 3"], prediction: Any, target: Any = None
+    ) -> UInt8[np.ndarray, "height width 3"]:
+        """The picture with what was found from the threshold on, and the truth in another colour."""
+        found = None if prediction is None else prediction.select(prediction.scores >= self.threshold)
+        return draw_objects(image, found, target, self.names)
+
+    def mistakes(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """Objects missed, found wrongly or in the wrong place, at the threshold."""
+        return np.array(
+            [
+                picture_errors(found, truth, self.threshold)
+                for found, truth in zip(outcome.predictions, outcome.targets, strict=True)
+            ],
+            dtype=np.float64,
+        )
+
+    def sureness(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
+        """The least score among those from the threshold on; 0 for a picture in which nothing was found."""
+        shown = [found.scores[found.scores >= self.threshold] for found in outcome.predictions]
+        return np.array([float(s.min()) if len(s) else 0.0 for s in shown])
+
+
+def _losses(model: nn.Module, batch: Batch) -> Losses:
+    """The named losses of a batch, in float32."""
+    own = getattr(model, "losses", None)
+    named = own(batch.images, batch.target) if own else model(batch.images, [_dictionary(t) for t in batch.target])
+    if not isinstance(named, dict) or not named:
+        raise TrainingError(
+            f"{type(model).__name__} is trained as a detector, but gives no named losses: it needs a method "
+            "losses(images, targets), or a forward pass of (images, targets) that gives a dictionary of losses."
+        )
+    return {name: value.float() for name, value in named.items()}
+
+
+def _dictionary(truth: TrueObjects) -> dict[str, Tensor]:
+    counted = truth.counted
+    given = {"boxes": counted.boxes, "labels": counted.labels}
+    return given if counted.masks is None else given | {"masks": counted.masks}
+
+
+def _from_dictionary(found: dict[str, Tensor]) -> Detections:
+    return Detections(found["boxes"].float(), found["labels"], found["scores"].float())
