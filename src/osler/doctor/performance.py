@@ -58,7 +58,7 @@ def training_accuracy(case: Case, model: ModelSeen) -> Share | None:
     if seen:
         return Share(seen[-1].right, seen[-1].judged, "evaluated on training data")
     if model.last_training is not None and model.last_training.judged:
-        return _of_last_steps(model.last_training, case.evidence.steps)
+        return Share(model.last_training.right, model.last_training.judged, "in the last training steps")
     return _printed_share(case, "train")
 
 
@@ -85,8 +85,10 @@ def evaluation_accuracy(case: Case, model: ModelSeen) -> Share | None:
 
 
 def best_accuracy(case: Case, model: ModelSeen) -> Share | None:
-    """The better of both: dropout and augmentation make training look worse than the network is."""
-    shares = [s for s in (training_accuracy(case, model), evaluation_accuracy(case, model)) if s is not None]
+    """The best of all: dropout and augmentation make training look worse than the network is, and so does a short run."""
+    last = model.last_training
+    recent = _of_last_steps(last, case.evidence.steps) if last is not None and last.judged else None
+    shares = [s for s in (recent, training_accuracy(case, model), evaluation_accuracy(case, model)) if s is not None]
     return max(shares, key=lambda s: s.value, default=None)
 
 

@@ -73,6 +73,7 @@ def build_training(
     resolved, model, architecture = make_model(resolved, given.model, task, preprocessing)
     notes = load_start(model, resolved.recipe.model) if fresh else []
     model.preprocessing = preprocessing  # type: ignore[assignment]
+    _leave_out_masks(source, model)
     resolved = _choose_computing(resolved, source, model, preprocessing)
     engine = build_engine(resolved.recipe.train)
     resolved, train_loader, validation_loader, augmentation = _loaders(resolved, source, task, preprocessing, engine)
@@ -119,6 +120,13 @@ def _started(resolved: ResolvedRecipe, source: DataSource, given: Given) -> Reso
             "or name the network in the recipe (model=my_net.py:Net)."
         )
     return resolved
+
+
+def _leave_out_masks(source: DataSource, model: nn.Module) -> None:
+    """Masks are not made for a network that has no use for them."""
+    for dataset in (source.train, source.validation, source.test):
+        if dataset is not None and hasattr(dataset, "with_masks"):
+            dataset.with_masks = getattr(model, "masks", None) is not None
 
 
 def _choose_computing(
@@ -180,6 +188,7 @@ def _loaders(
         kind=source.kind,
         num_classes=task.outputs,
         components=_components(resolved, source),
+        one_way=source.one_way,
     )
     if recipe.data.augment.preset == "auto":
         resolved = resolved.choose("data.augment.preset", augmentation.chosen, augmentation.reason)

@@ -198,9 +198,10 @@ def _reshape(edit: ScriptEdit, case: Case, side: ast.expr, suffix: str, done: se
             if isinstance(n, ast.Name) and n.id == side.id and isinstance(n.ctx, ast.Load) and not _is_measured(n, statement)
         ] or sides  # fmt: skip
     for each in sides:
-        if any(part in done for part in ast.walk(each)):
+        parts = {part for part in ast.walk(each) if isinstance(part, ast.expr)}  # contexts are shared by all of a tree
+        if parts & done:
             continue
-        done.update(ast.walk(each))
+        done |= parts
         node = edit.at(each)
         plain = isinstance(each, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)) or edit.code(node).startswith("(")
         edit.wrap(node, f"{{}}{suffix}" if plain else f"({{}}){suffix}")
