@@ -23,7 +23,7 @@ def described(value: object) -> list[tuple[object, ...]]:
     return [(tuple(t.shape), t.stride(), t.dtype) for t in tensors if isinstance(t, Tensor)]
 
 
-def same(function: Callable[..., object], *inputs: Tensor) -> None:
+def assert_same(function: Callable[..., object], *inputs: Tensor) -> None:
     """Run with numbers, and by our shapes alone."""
     plain = described(function(*inputs))
     with Ours():
@@ -73,7 +73,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
 def test_operators_are_as_pytorch_has_them(case: str, gradients: bool) -> None:
     function, inputs = FUNCTIONS[case]
     with torch.set_grad_enabled(gradients):
-        same(function, *inputs)
+        assert_same(function, *inputs)
 
 
 sizes = st.integers(1, 4)
@@ -85,10 +85,10 @@ def test_windows_are_as_pytorch_has_them(
     kernel: tuple[int, int], stride: int, padding: int, dilation: int, ceil: bool
 ) -> None:
     weight = torch.ones(6, 2, *kernel)
-    same(lambda x, w: F.conv2d(x, w, None, stride, padding, dilation, groups=2), X, weight)
+    assert_same(lambda x, w: F.conv2d(x, w, None, stride, padding, dilation, groups=2), X, weight)
     half = min(padding, min(kernel) // 2)
-    same(lambda x: F.max_pool2d(x, kernel, stride, half, dilation, ceil, return_indices=True), X)
-    same(lambda x: F.avg_pool2d(x, kernel, stride, half, ceil), X)
+    assert_same(lambda x: F.max_pool2d(x, kernel, stride, half, dilation, ceil, return_indices=True), X)
+    assert_same(lambda x: F.avg_pool2d(x, kernel, stride, half, ceil), X)
 
 
 def test_what_does_not_fit_is_refused() -> None:

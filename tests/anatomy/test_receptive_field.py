@@ -222,7 +222,7 @@ def test_the_recursion_of_the_textbooks(layers_: list[tuple[int, int, int]]) -> 
     assert reach.at(3) == (start + 3 * jump, start + 3 * jump + size - 1)
 
 
-def measured_along(model: nn.Module, layer: str, axis: int) -> None:
+def assert_measured_along(model: nn.Module, layer: str, axis: int) -> None:
     """On a picture that is long along one side: a middle position sees exactly what the arithmetic says."""
     field = propagated(model, layer, (model.input_size,) * 2)
     side = field.sides[axis]
@@ -248,7 +248,7 @@ def test_every_networks_receptive_field_is_what_its_gradient_shows(name: str) ->
     model = named(name, **narrow)
     last = feature_maps(model)[-1].module
     for axis in (0, 1) if "inception" in name else (len(name) % 2,):  # only these have kernels longer than wide
-        measured_along(model, last, axis)
+        assert_measured_along(model, last, axis)
 
 
 @pytest.mark.craft("LA03")

@@ -11,6 +11,7 @@ class Net(nn.Module):
         self.decoder = nn.Linear(4, 3)
     def forward(self, x):
         # the code first
+        width = x.shape[1]
         {forward}
         return self.decoder(z)
 x, y = torch.randn(32, 6), torch.randint(3, (32,))
@@ -31,15 +32,19 @@ def program(forward: str = PLAIN, loss: str = LOSS, before: str = "pass", held: 
     return NET.format(forward=forward, loss=loss, before=before, held=held)
 
 
+BRANCHES = (
+    "for n, p in net.named_parameters():\n    if 'decoder' in n:\n        p.requires_grad = True\n"
+    "    else:\n        p.requires_grad = {}\n"
+)
 FROZEN = [
     ("for p in net.encoder.parameters():\n    p.requires_grad = False\n", "p.requires_grad", ""),
     ("net.encoder.requires_grad_(False)\n", "net.encoder", ""),
     ("[p.requires_grad_(False) for p in net.encoder.parameters()]\n", "[p.requires", ""),
     ("for n, p in net.named_parameters():\n    p.requires_grad = n.startswith('decoder')\n", "p.requires_grad", ""),
     ("body = net.encoder.requires_grad_(False)\n", "body =", "body = net.encoder\n"),
-    ("for n, p in net.named_parameters():\n    if 'decoder' in n:\n        p.requires_grad = True\n    else:\n        p.requires_grad = False\n",
+    (BRANCHES.format("False"),
      "p.requires_grad = False",
-     "for n, p in net.named_parameters():\n    if 'decoder' in n:\n        p.requires_grad = True\n    else:\n        p.requires_grad = True\n"),
+     BRANCHES.format("True")),
 ]  # fmt: skip
 
 
@@ -69,7 +74,8 @@ CUT = [
     ("z = torch.tensor([[v.item() for v in row] for row in self.encoder(x)])", "v.item()", "z = self.encoder(x)"),
     ("z = F.one_hot(self.encoder(x).argmax(1), 4).float()", "argmax", "z = torch.softmax(self.encoder(x), dim=1)"),
     ("z = torch.round(self.encoder(x))", "round", "z = self.encoder(x)\n        z = z + (torch.round(z) - z).detach()"),
-    ("h = self.encoder(x)\n        z = (h > 0).float()", "h > 0", "h = self.encoder(x)\n        z = h + ((h > 0).float() - h).detach()"),
+    ("h = self.encoder(x)\n        z = (h > 0).float()", "h > 0",
+     "h = self.encoder(x)\n        z = h + ((h > 0).float() - h).detach()"),
 ]  # fmt: skip
 
 
@@ -144,9 +150,8 @@ def test_the_target_gets_the_shape_of_the_output(loss: str, at: str, pair: tuple
 
 def test_the_output_loses_its_last_axis() -> None:
     sick = WIDE.format(loss="loss = criterion(net(x), y)")
-    assert patched(sick, "shape-broadcast", "    loss =", which=2) == changed(
-        sick, ("nn.Linear(8, 1))", "nn.Linear(8, 1), nn.Flatten(0))")
-    )
+    after = patched(sick, "shape-broadcast", "    loss =", which=2)
+    assert after == changed(sick, ("nn.Linear(8, 1))", "nn.Linear(8, 1), nn.Flatten(0))"))
 
 
 MIXED = """

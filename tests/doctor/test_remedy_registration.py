@@ -33,7 +33,8 @@ UNREGISTERED = [
      [("self.hidden = []", "self.hidden = nn.ModuleList()")]),
     ("self.hidden = [(nn.Linear(8, 8), nn.ReLU())]", "for f, g in self.hidden: x = g(f(x))",
      [("[(nn.Linear(8, 8), nn.ReLU())]", "nn.ModuleList([nn.ModuleList((nn.Linear(8, 8), nn.ReLU()))])")]),
-    ("made = [nn.Linear(8, 8)]\n        self.hidden = made", THROUGH, [("self.hidden = made", "self.hidden = nn.ModuleList(made)")]),
+    ("made = [nn.Linear(8, 8)]\n        self.hidden = made", THROUGH,
+     [("self.hidden = made", "self.hidden = nn.ModuleList(made)")]),
     ("self.hidden = {}\n        self.hidden['a'] = nn.Linear(8, 8)", "x = self.hidden['a'](x)",
      [("self.hidden = {}", "self.hidden = nn.ModuleDict()")]),
     ("self.hidden = [nn.Parameter(torch.randn(8, 8))]", "x = x @ self.hidden[0]",
@@ -67,7 +68,8 @@ def test_a_layer_of_the_program_becomes_an_attribute() -> None:
 
 
 def test_a_plain_class_that_holds_layers_becomes_a_module() -> None:
-    holder = "class Block:\n    def __init__(self):\n        self.f = nn.Linear(8, 8)\n    def __call__(self, x):\n        return self.f(x)"
+    holder = "class Block:\n    def __init__(self):\n        self.f = nn.Linear(8, 8)\n"
+    holder += "    def __call__(self, x):\n        return self.f(x)"
     program = OUTSIDE.format(holder=holder, layers="self.block = Block()", call="x = self.block(x)")
     after = patched(program, "unregistered-layers", "self.f = nn", layer="Linear")
     assert after == changed(

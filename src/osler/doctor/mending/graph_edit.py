@@ -117,6 +117,19 @@ def _is_named(node: ast.expr) -> bool:
     return isinstance(node, (ast.Name, ast.Attribute, ast.Call, ast.BinOp))
 
 
+def without_cuts(node: ast.expr) -> str:
+    """An expression as text, with nothing in it that takes values out of the graph."""
+    return ast.unparse(_Uncut().visit(ast.parse(ast.unparse(node), mode="eval").body))
+
+
+class _Uncut(ast.NodeTransformer):
+    def visit(self, node: ast.AST) -> Any:
+        """What a cut is made of, its parts seen to as well."""
+        if isinstance(node, ast.expr) and (inner := uncut(node)) is not node and not _of_plain_numbers(inner):
+            return self.visit(inner)
+        return self.generic_visit(node)
+
+
 def cuts_in(node: ast.AST) -> list[ast.expr]:
     """The outermost expressions of a piece of a script that take values out of the graph."""
     if isinstance(node, ast.expr) and uncut(node) is not node and not _of_plain_numbers(uncut(node)):

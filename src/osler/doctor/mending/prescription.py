@@ -1,6 +1,7 @@
 """What can be tried against a finding: an edit of the script, in the order of likelihood."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
@@ -68,11 +69,9 @@ def prescriptions(finding: Finding, case: Case) -> list[Prescription]:
 
 def _listed(prescribe: Prescribe, finding: Finding, case: Case) -> list[Prescription]:
     offered: list[Prescription] = []
-    try:
+    with suppress(CannotEditError, NotSeen, LookupError):
         for prescription in prescribe(finding, case):
             offered.append(prescription)  # what came before an error is kept
-    except (CannotEditError, NotSeen, LookupError):
-        pass
     return offered
 
 

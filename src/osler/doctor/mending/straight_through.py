@@ -21,15 +21,19 @@ def pass_through(edit: ScriptEdit, statement: ast.stmt) -> None:
     """
     step = _step(statement)
     inner = _of_step(step)
-    node = edit.at(step)
-    code = ast.unparse(inner)
-    if not isinstance(inner, ast.Name):
-        name = _target(statement) or "soft"
-        edit.insert_before(statement.lineno, f"{name} = {code}")
-        code = name
-    hard = _with(step, inner, code)
-    whole = f"{code} + ({hard} - {code}).detach()"
-    edit.replace(node, whole if getattr(statement, "value", None) is step else f"({whole})")
+    code, name = ast.unparse(inner), _target(statement)
+    alone = getattr(statement, "value", None) is step
+    if isinstance(inner, ast.Name):
+        whole = f"{code} + ({_with(step, inner, code)} - {code}).detach()"
+        edit.replace(edit.at(step), whole if alone else f"({whole})")
+        return
+    soft = name or "soft"
+    whole = f"{soft} + ({_with(step, inner, soft)} - {soft}).detach()"
+    if alone and name:
+        edit.replace_statement(statement.lineno, f"{soft} = {code}\n{name} = {whole}")
+    else:
+        edit.insert_before(statement.lineno, f"{soft} = {code}")
+        edit.replace(edit.at(step), f"({whole})")
 
 
 def _step(statement: ast.stmt) -> ast.expr:

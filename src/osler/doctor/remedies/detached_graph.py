@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from osler.doctor.case import Case
 from osler.doctor.cut_lines import STEPS, cut_in
 from osler.doctor.mending.class_edit import function_node
-from osler.doctor.mending.graph_edit import cuts_in, open_block, uncut
+from osler.doctor.mending.graph_edit import cuts_in, open_block, uncut, without_cuts
 from osler.doctor.mending.prescription import Prescription, prescribes
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
 from osler.doctor.mending.straight_through import class_loss, pass_through, soft_choice
@@ -143,7 +143,7 @@ def _uncut(edit: ScriptEdit, statements: list[ast.stmt]) -> None:
             found = True
             continue
         for cut in cuts_in(value):
-            edit.replace(edit.at(cut), ast.unparse(uncut(cut)))
+            edit.replace(edit.at(cut), without_cuts(cut))
             found = True
         found = _of_torch(edit, value) or found
     if not found:

@@ -115,10 +115,9 @@ def _record_gradients(edit: ScriptEdit, case: Case, layer: str) -> None:
         if "." not in name or function.name == "__init__":
             continue
         for node in ast.walk(function):
-            off = isinstance(node, ast.With) and any(is_off(i.context_expr) for i in node.items)
-            if off and any(
-                isinstance(c, ast.Call) and dotted(c.func).startswith(f"self.{attribute}") for c in ast.walk(node)
-            ):
+            if not isinstance(node, ast.With) or not any(is_off(i.context_expr) for i in node.items):
+                continue
+            if any(isinstance(c, ast.Call) and dotted(c.func).startswith(f"self.{attribute}") for c in ast.walk(node)):
                 open_block(edit, case.script, node.lineno)
 
 

@@ -8,7 +8,7 @@ from osler.doctor.case import Case
 from osler.doctor.checks.input_ignored import _MADE_ANEW
 from osler.doctor.mending.class_edit import Function
 from osler.doctor.mending.layer_edit import model_with, take_out
-from osler.doctor.mending.prescription import Prescription, prescribes
+from osler.doctor.mending.prescription import Edit, Prescription, prescribes
 from osler.doctor.mending.script_edit import CannotEditError, ScriptEdit
 from osler.doctor.script_reading import dotted
 from osler.structures.finding import Finding
@@ -63,6 +63,14 @@ def _assignments(function: Function) -> list[ast.Assign]:
     return sorted(found, key=lambda n: n.lineno)
 
 
+def _replacing(node: ast.expr, code: str) -> Edit:
+    return lambda edit: edit.replace(edit.at(node), code)
+
+
+def _removing(line: int) -> Edit:
+    return lambda edit: edit.remove_statement(line)
+
+
 # ---- something else in its place
 
 
@@ -70,7 +78,7 @@ def _replaced(finding: Finding, function: Function) -> Iterator[Prescription]:
     """A value that is not made of the input: left out, where it overwrites the input; else the input in its place."""
     carried, last = set(_given(function)), _given(function)[:1]
     for node in _assignments(function):
-        read = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)} - {"self"}
+        read = _passed(node.value)
         targets = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
         made = _made_anew(node.value)
         only_shape = bool(made) and all(
@@ -83,6 +91,17 @@ def _replaced(finding: Finding, function: Function) -> Iterator[Prescription]:
             yield _without(node, last[0], made)
             return
     yield from _made_within(function)
+
+
+def _passed(value: ast.expr) -> set[str]:
+    """The names whose values an expression is made of: not those of which it reads the shape alone, as `len(x)` does."""
+    sizes = {
+        n for outer in ast.walk(value)
+        if (isinstance(outer, ast.Attribute) and outer.attr in ("shape", "size", "device", "dtype", "ndim"))
+        or (isinstance(outer, ast.Call) and dotted(outer.func) == "len")
+        for n in ast.walk(outer) if isinstance(n, ast.Name)
+    }  # fmt: skip
+    return {n.id for n in ast.walk(value) if isinstance(n, ast.Name) and n not in sizes} - {"self"}
 
 
 def _without(node: ast.Assign, last: str, made: list[ast.Call]) -> Prescription:
@@ -138,7 +157,7 @@ def _made_within(function: Function) -> Iterator[Prescription]:
             place = node.args[0]
             yield Prescription(
                 "pass the input on", f"Give {ast.unparse(node.func)} the input {given[0]} at line {node.lineno}.",
-                lambda edit, place=place: edit.replace(edit.at(place), given[0]), choice=CHOICE,
+                _replacing(place, given[0]), choice=CHOICE,
             )  # fmt: skip
             return
 
@@ -155,7 +174,12 @@ def _cancelled(function: Function) -> Iterator[Prescription]:
         if kept is None:
             continue
         code = f"Use {ast.unparse(kept)} alone at line {node.lineno}: nothing of it is left."
-        yield Prescription("do not cancel it", code, lambda edit, n=node, k=kept: _keep(edit, n, k), choice=CHOICE)
+        yield Prescription(
+            "do not cancel it",
+            code,
+            _replacing(node, f"({ast.unparse(kept)})" if isinstance(kept, ast.BinOp) else ast.unparse(kept)),
+            choice=CHOICE,
+        )
         return
     for assigned in ast.walk(function):
         zero = isinstance(assigned, ast.AugAssign) and isinstance(assigned.op, ast.Mult) and _is_zero(assigned.value)
@@ -164,15 +188,10 @@ def _cancelled(function: Function) -> Iterator[Prescription]:
             yield Prescription(
                 "do not cancel it",
                 f"Leave out line {line}.",
-                lambda edit, line=line: edit.remove_statement(line),
+                _removing(line),
                 choice=CHOICE,
             )
             return
-
-
-def _keep(edit: ScriptEdit, node: ast.BinOp, kept: ast.expr) -> None:
-    code = ast.unparse(kept)
-    edit.replace(edit.at(node), f"({code})" if isinstance(kept, ast.BinOp) else code)
 
 
 def _kept(node: ast.BinOp) -> ast.expr | None:
@@ -206,7 +225,7 @@ def _masked(case: Case, function: Function) -> Iterator[Prescription]:
             prefix = ast.unparse(call.node.func.value)
             yield Prescription(
                 "do not multiply by zero", told,
-                lambda edit, c=call.node, p=prefix: edit.replace(edit.at(c.func), f"{p}.ones"), choice=CHOICE,
+                _replacing(call.node.func, f"{prefix}.ones"), choice=CHOICE,
             )  # fmt: skip
             return
 
@@ -228,7 +247,7 @@ def _flattened(function: Function) -> Iterator[Prescription]:
             line = node.lineno
             yield Prescription(
                 "leave the step out", f"Leave out line {line}, which makes all samples equal.",
-                lambda edit, line=line: edit.remove_statement(line), choice=CHOICE,
+                _removing(line), choice=CHOICE,
             )  # fmt: skip
             found += 1
             if found == MOST:
