@@ -112,7 +112,7 @@ def figure_when_patched(script: Path, patch: str, label: dict[str, Any]) -> floa
         if applied.returncode:
             return None
         measure = label["measure"]
-        code = "import runpy, sys\nnames = runpy.run_path(sys.argv[1], run_name='__main__')\n"
+        code = "import runpy, sys\ndel sys.argv[0]\nnames = runpy.run_path(sys.argv[0], run_name='__main__')\n"
         code += f"print('FIGURE', eval({measure['expr']!r}, names))" if "expr" in measure else ""
         environment = {
             **os.environ,

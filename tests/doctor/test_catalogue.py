@@ -13,6 +13,10 @@ from osler.doctor.explaining import all_pages, fault_named, fault_page
 from osler.doctor.fault import all_checks
 from osler.structures.errors import UnknownNameError
 
+OF_DETECTION = {
+    "all-anchors-negative", "anchors-miss-objects", "box-corners-swapped", "box-outside-picture", "box-without-area",
+    "boxes-in-other-format", "class-never-validated", "duplicate-boxes", "masks-off-boxes", "objects-below-stride",
+}  # fmt: skip
 CATALOGUE = Path(__file__).parents[2].parent / "shared" / "doctor" / "faults.json"
 
 
@@ -23,6 +27,13 @@ def test_all_faults_of_the_catalogue_are_looked_for_under_their_category() -> No
     assert len(wanted) == 74
     ours = {name: check.fault.category for name, check in all_checks().items()}
     assert {name: ours.get(name) for name in wanted} == wanted
+
+
+def test_the_further_faults_are_those_of_detection() -> None:
+    if not CATALOGUE.exists():
+        pytest.skip("../shared is not here: its catalogue of faults cannot be compared")
+    wanted = {fault["fault"] for fault in json.loads(CATALOGUE.read_text())}
+    assert set(all_checks()) - wanted - {"crash"} == OF_DETECTION
 
 
 @pytest.mark.parametrize("name", sorted(all_checks()))

@@ -104,3 +104,13 @@ def test_a_cut_between_two_networks(between: str) -> None:
 )
 def test_stop_gradients_and_logging(forward: str, loss: str) -> None:
     assert found(diagnose_code(PARTS.format(forward=forward, loss=loss)), "detached-graph") is None
+
+
+def test_what_is_done_to_the_pictures_themselves_cuts_nothing() -> None:
+    source = PARTS.format(forward="z = self.encoder(torch.sign(x) + x.round())", loss=LOSS)
+    unused = source.replace(
+        "self.decoder = nn.Linear(4, 3)", "self.decoder = nn.Linear(4, 3)\n        self.spare = nn.Linear(4, 3)"
+    )
+    unused = unused.replace("return self.decoder(z)", "self.spare(z)\n        return self.decoder(z)")
+    for program in (source, unused):
+        assert found(diagnose_code(program), "detached-graph") is None

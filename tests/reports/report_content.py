@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import torch
 
 from osler.data.source import Skipped
+from osler.metrics.detection import detection_scores
 from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Result, Subject
 from osler.reports.environment import environment
+from osler.structures.detections import Detections, TrueObjects
+from osler.tasks.detection import Detection
 from osler.tasks.task import Outcome
 from osler.training.recipe import DEFAULT, Origin
 
@@ -176,6 +180,61 @@ def regression(names: tuple[str, ...] = ("age (years)",), *, samples: int = 600)
     )
 
 
+CELLS = ("red blood cell", "white blood cell", "platelet", "seen in no picture")
+
+
+def objects_found(pictures: int, *, classes: int = 3, masks: bool = False) -> Outcome:
+    """Objects of which most are found; some in the wrong place, as another class, twice, or where nothing is."""
+    rng = np.random.default_rng(4)
+    found, truths = [], []
+    for picture in range(pictures):
+        count = 0 if picture % 9 == 8 else 6
+        corners = rng.integers(0, 200, (count, 2)).astype(np.float32)
+        boxes = np.concatenate([corners, corners + rng.integers(20, 110, (count, 2))], axis=1).astype(np.float32)
+        labels = rng.choice(classes, count, p=[0.6, *[0.4 / (classes - 1)] * (classes - 1)])
+        seen = np.repeat(np.arange(count), 2)[rng.random(2 * count) < 0.65]
+        near = boxes[seen] + rng.normal(scale=5, size=(len(seen), 4)).astype(np.float32)
+        near = np.concatenate([near, near[:1] + 150]).astype(np.float32)
+        said = np.concatenate([labels[seen], [0][: len(near) - len(seen)]]).astype(np.int64)
+        said = np.where(rng.random(len(said)) < 0.08, (said + 1) % classes, said)
+        scores = np.sort(rng.beta(3, 1.5, len(near)))[::-1].astype(np.float32)
+        found.append(Detections(*(torch.from_numpy(v.copy()) for v in (near, said, scores))))
+        ignored = torch.from_numpy(rng.random(count) < 0.05)
+        truths.append(TrueObjects(torch.from_numpy(boxes), torch.from_numpy(labels), ignored))
+        if masks:
+            found[-1].masks = torch.from_numpy(rng.uniform(0.4, 1, (len(near), 7, 7)).astype(np.float32))
+            truths[-1].masks = torch.from_numpy(_filled(boxes))
+    return Outcome(np.arange(pictures), found, truths)
+
+
+def _filled(boxes: np.ndarray) -> np.ndarray:
+    masks = np.zeros((len(boxes), 320, 320), np.uint8)
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes.astype(int), strict=True):
+        mask[y1:y2, x1:x2] = 1
+    return masks
+
+
+def detection(names: tuple[str, ...] = CELLS, *, pictures: int = 30, masks: bool = False) -> ReportContent:
+    """A detector's report; the last class never occurs."""
+    outcome = objects_found(pictures, classes=len(names) - 1, masks=masks)
+    metrics = detection_scores(outcome.predictions, outcome.targets, names)
+    task = Detection(names)
+
+    def drawn(row: int) -> Picture:
+        image = task.draw(picture(row, 320), outcome.predictions[row], outcome.targets[row])
+        return Picture(image, caption=f"BloodImage_{row:05}.jpg\n{row % 3 + 1} missed, 2 false")
+
+    batch = [Picture(task.draw(picture(row, 320), None, outcome.targets[row])) for row in range(8)]
+    return ReportContent(
+        Subject("detection", "faster_rcnn_light", "cells", names, {"train": 200, "validation": pictures}),
+        Result("ap", metrics={"validation": metrics}, outcomes={"validation": outcome}, best_epoch=9),
+        history(10, {"ap": metrics["ap"]}),
+        Pictures(batch, [drawn(row) for row in range(12)], [drawn(row) for row in range(12, 16)]),
+        RECIPE,
+        environment=environment(),
+    )
+
+
 def hardly_anything() -> ReportContent:
     """A run of which nothing is known but its name."""
     return ReportContent(Subject("classification", "lenet5", "digits", ("0", "1")), Result("accuracy"))
@@ -193,5 +252,7 @@ CASES = {
     "multilabel": multilabel,
     "regression": regression,
     "two_numbers": lambda: regression(("x", "angle (degrees)"), samples=2500),
+    "detection": detection,
+    "detection_of_many": lambda: detection((*(f"product {i} of a long shelf" for i in range(24)), "none"), masks=True),
     "hardly_anything": hardly_anything,
 }

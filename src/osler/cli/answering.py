@@ -57,7 +57,7 @@ def show_predictions(run: str, pictures: list[str], out: Path | None, draw: Path
     for name in names:
         table.add_column("picture" if name == "path" else Text(name.replace("_", " ")), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(name, ""))) for name in names))
+        table.add_row(*(Text(_objects(row[name]) if name == "objects" else _cell(row.get(name, ""))) for name in names))
     console.print(table)
     for skipped in answers.skipped:
         reason = skipped.reason if skipped.path in skipped.reason else f"{skipped.path}: {skipped.reason}"
@@ -66,6 +66,12 @@ def show_predictions(run: str, pictures: list[str], out: Path | None, draw: Path
         console.print(Text(f"Written to {answers.save(out)}"), soft_wrap=True)
     if draw is not None:
         console.print(Text(f"Drawn: {len(answers.draw(draw))} pictures in {draw}"), soft_wrap=True)
+
+
+def _objects(found: list[dict[str, Any]]) -> str:
+    """A line an object: class, score, and the box's corners in pixels."""
+    lines = [f"{o['class']} {o['score']:.2f} at {', '.join(f'{v:.0f}' for v in o['box'])}" for o in found]
+    return "\n".join(lines) or "none"
 
 
 def _cell(value: object) -> str:

@@ -11,6 +11,7 @@ from osler.doctor.data_lines import DataLines
 from osler.doctor.data_seen import DataSeen
 from osler.doctor.fault import NotSeen
 from osler.doctor.loss_graph import LossGraph
+from osler.doctor.objects_read import ObjectsRead
 from osler.doctor.printed import Printed
 from osler.doctor.script_reading import ScriptReading
 from osler.structures.finding import Series, Where
@@ -147,6 +148,15 @@ class Case:
     def data(self, model: ModelSeen) -> DataSeen:
         """The samples that a network was trained and evaluated on."""
         return self._data.setdefault(id(model), DataSeen(model))
+
+    @cached_property
+    def objects(self) -> ObjectsRead:
+        """The objects that a detector is taught.
+
+        Raises:
+            NotSeen: none were seen.
+        """
+        return ObjectsRead(self.evidence, self.script)
 
     # ---- places
 

@@ -1,7 +1,7 @@
 """Lines of a script at which values leave the graph on their way to a loss."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from osler.doctor.case import Case
 from osler.doctor.script_reading import dotted
@@ -24,10 +24,15 @@ MADE = ("tensor", "from_numpy", "as_tensor", "FloatTensor", "Tensor", "Variable"
 OFF = ("no_grad", "inference_mode", "set_grad_enabled")
 
 
-def cut_in(node: ast.AST) -> tuple[int, str] | None:
-    """The line and the name of what takes values out of the graph in a piece of the script; None where nothing does."""
+def cut_in(node: ast.AST, harmless: Collection[str] = ()) -> tuple[int, str] | None:
+    """The line and the name of what takes values out of the graph in a piece of the script; None where nothing does.
+
+    Nothing is taken out by what is done to one of the `harmless` names alone.
+    """
     for part in ast.walk(node):
         if isinstance(part, ast.Call):
+            if harmless and _read(part) and _read(part) <= set(harmless):
+                continue
             compared = isinstance(part.func, ast.Attribute) and isinstance(part.func.value, ast.Compare)
             if compared and dotted(part.func).rpartition(".")[2] in (
                 "float",
@@ -51,6 +56,12 @@ def cut_in(node: ast.AST) -> tuple[int, str] | None:
     return None
 
 
+def _read(call: ast.Call) -> set[str]:
+    """The names that a call reads, but for those of modules."""
+    names = {n.id for n in ast.walk(call) if isinstance(n, ast.Name)}
+    return names - {"torch", "F", "np", "nn", "math"}
+
+
 def _plain(call: ast.Call) -> bool:
     """Whether the tensor is made of numbers that are written there."""
     return not any(isinstance(n, (ast.Name, ast.Attribute)) for argument in call.args for n in ast.walk(argument))
@@ -59,10 +70,19 @@ def _plain(call: ast.Call) -> bool:
 def forward_cuts(case: Case) -> list[tuple[int, str]]:
     """Such lines in methods of classes other than `__init__`."""
     found = []
+    whole = {model.kind for model in case.evidence.models}
     for name, function in case.script.functions().items():
-        if "." in name and function.name != "__init__":
-            found += [cut for statement in function.body if (cut := cut_in(statement)) is not None]
+        if "." not in name or function.name == "__init__":
+            continue
+        pictures = _untouched(function) if function.name == "forward" and name.split(".")[-2] in whole else set()
+        found += [cut for statement in function.body if (cut := cut_in(statement, pictures)) is not None]
     return found
+
+
+def _untouched(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Arguments that stay what they were given: what a whole network is called with has no gradient to lose."""
+    stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {a.arg for a in function.args.args[1:]} - stored
 
 
 def switched_off(case: Case, methods: bool) -> list[int]:

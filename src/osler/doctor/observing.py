@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from osler.data.source import DataSource
 from osler.doctor.diagnosing import diagnose
 from osler.doctor.kept import ANSWER, PAGE
 from osler.doctor.page import write_page
 from osler.doctor.probes import probe
+from osler.doctor.recipe_objects import objects_of
 from osler.structures.files import write_text
 from osler.structures.finding import Diagnosis
 from osler.training.observer import Observer
@@ -23,10 +25,11 @@ class DoctorObserver(Observer):
     Args:
         folder: where `doctor.json` and `doctor.html` are written at the end; None keeps the findings here only.
         name: what the diagnosis calls the run.
+        source: all of the data, where they are at hand: of objects the whole set tells more than the part trained on.
     """
 
-    def __init__(self, folder: Path | None = None, name: str = "") -> None:
-        self._folder, self._name = folder, name
+    def __init__(self, folder: Path | None = None, name: str = "", source: DataSource | None = None) -> None:
+        self._folder, self._name, self._source = folder, name, source
         self._watch: Watch | None = None
         self._augmented = False
         self.diagnosis: Diagnosis | None = None
@@ -38,7 +41,11 @@ class DoctorObserver(Observer):
         self._augmented = training.recipe.recipe.data.augment.preset != "none"
         for group in training.groups.values():
             self._watch.know(training.model, group.optimizer)
+        self._watch.state.guarded(self._look_at_objects)(self._watch, training)
         self._watch.install()
+
+    def _look_at_objects(self, watch: Watch, training: Training) -> None:
+        watch.evidence.objects = objects_of(training, self._source)
 
     def stopped(self, training: Training) -> None:
         """Diagnoses what was seen."""

@@ -137,6 +137,8 @@ def _input_ignored(call: _Caller) -> dict[str, float] | None:
     if call.samples < 2:
         return None
     plain = call()
+    if not plain.ndim:  # a loss that the network computes itself
+        return None
     zeroed = float((call(lambda t: t * 0) - plain).abs().max())
     rolled = float((call(lambda t: t.roll(1, 0)) - plain).abs().max())
     spread = float(plain.float().std(0).max())
@@ -153,6 +155,8 @@ def _modes(call: _Caller) -> dict[str, Any] | None:
         with _layer_sizes(call.module) as sizes[training]:
             outputs[training] = call(training=training).float()
     a, b = outputs[True], outputs[False]
+    if min(a.numel(), b.numel()) < 2:
+        return None
     again = call(training=True, seed=1).float()
     scale = float(b.std()) or 1.0
     return {
@@ -171,6 +175,8 @@ def _linear(call: _Caller) -> float | None:
     if call.samples < 4 or not call.real:
         return None
     both = call(lambda t: t + t.roll(1, 0))
+    if both.numel() < 2:
+        return None
     rest = call() + call(lambda t: t.roll(1, 0)) - call(lambda t: t * 0)
     return float((both - rest).abs().max() / both.float().std().clamp_min(1e-12))
 

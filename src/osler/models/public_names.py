@@ -27,6 +27,7 @@ class PublicNetwork:
     network: str  # ours
     options: Mapping[str, Any] = field(default_factory=dict)  # that make ours equal to it
     renames: Renames = ()
+    heads: tuple[str, ...] = ()  # expressions of our keys that depend on the classes; empty: the last layer's
 
     def key(self, theirs: str) -> str:
         """Our name of a tensor: the first expression that fits a part of theirs replaces it; else it is the same."""
@@ -55,14 +56,24 @@ _published: dict[tuple[str, str], PublicNetwork] = {}
 
 
 def publish(
-    library: Library, name: str, network: str | None = None, *, renames: Iterable[tuple[str, str]] = (), **options: Any
+    library: Library,
+    name: str,
+    network: str | None = None,
+    *,
+    renames: Iterable[tuple[str, str]] = (),
+    heads: Iterable[str] = (),
+    **options: Any,
 ) -> None:
-    """File that `library`'s network `name` is ours (`network`, by default of the same name) with these options."""
-    _published[library, name] = PublicNetwork(library, name, network or name, options, tuple(renames))
+    """File that `library`'s network `name` is ours (`network`, by default of the same name) with these options.
+
+    A detector has several layers that depend on the classes: `heads` are expressions that find them among our keys.
+    """
+    _published[library, name] = PublicNetwork(library, name, network or name, options, tuple(renames), tuple(heads))
 
 
 def published() -> list[PublicNetwork]:
-    """All public networks that ours can be, sorted by library and name."""
+    """All public networks and detectors that ours can be, sorted by library and name."""
+    import osler.models.detection.families
     import osler.models.families  # noqa: F401  filled on first use: the families themselves import this module
 
     return [_published[key] for key in sorted(_published)]

@@ -4,6 +4,7 @@ A start is named `torchvision` (the file that its library publishes for this net
 `torchvision:PATH`, `torchvision:URL`, and the same for `timm`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,8 @@ def load_public(model: nn.Module, start: PublicStart) -> list[str]:
     path = start.file()
     theirs = start.public.state(read_tensors(path))
     ours = model.state_dict()
-    notes = [*_fit_head(model, ours, theirs), *_fit_first(ours, theirs)]
+    fit_heads = _fit_heads(start.public, ours, theirs) if start.public.heads else _fit_head(model, ours, theirs)
+    notes = [*fit_heads, *_fit_first(ours, theirs)]
     for key, value in ours.items():
         if key.endswith("num_batches_tracked"):  # older files have none, and nothing depends on it
             theirs.setdefault(key, torch.zeros_like(value))
@@ -115,6 +117,21 @@ def _fit_head(model: nn.Module, ours: dict[str, Tensor], theirs: dict[str, Tenso
         if same_but_classes and value.shape[0] == classes and ours[k].shape[0] == wanted:
             theirs[k] = ours[k]
     return [f"the last layer is new: {wanted} outputs instead of {classes}"]
+
+
+def _fit_heads(public: PublicNetwork, ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> list[str]:
+    """Keep our tensors of a detector's heads where all that differs is the number of their outputs."""
+    new = [
+        key
+        for key, value in ours.items()
+        if any(re.search(pattern, key) for pattern in public.heads)
+        and key in theirs
+        and theirs[key].shape != value.shape
+        and theirs[key].shape[1:] == value.shape[1:]
+    ]
+    theirs.update({key: ours[key] for key in new})
+    layers = sorted({key.rpartition(".")[0] for key in new})
+    return [f"new for the number of classes: {', '.join(layers)}"] if new else []
 
 
 def _fit_first(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> list[str]:

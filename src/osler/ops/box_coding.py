@@ -19,6 +19,7 @@ Boxes = Float[Tensor, "*boxes 4"]
 Deltas = Float[Tensor, "*boxes 4"]
 Points = Float[Tensor, "*boxes 2"]
 Cells = Int[Tensor, "*boxes 2"]  # column, row
+Strides = float | Float[Tensor, "*boxes 1"]
 Weights = tuple[float, float, float, float]
 
 NO_WEIGHTS: Weights = (1.0, 1.0, 1.0, 1.0)
@@ -56,7 +57,7 @@ def decode_distances(distances: Float[Tensor, "*boxes 4"], points: Points) -> Bo
 
 
 def encode_yolo_anchors(
-    boxes: Boxes, cells: Cells, anchor_sizes: Float[Tensor, "*boxes 2"], stride: float
+    boxes: Boxes, cells: Cells, anchor_sizes: Float[Tensor, "*boxes 2"], stride: Strides
 ) -> Float[Tensor, "*boxes 4"]:
     """The targets of YOLO v3: the middle's place within its cell, in [0, 1], and the logarithms of the sizes' ratios.
 
@@ -67,7 +68,7 @@ def encode_yolo_anchors(
 
 
 def decode_yolo_anchors(
-    outputs: Float[Tensor, "*boxes 4"], cells: Cells, anchor_sizes: Float[Tensor, "*boxes 2"], stride: float
+    outputs: Float[Tensor, "*boxes 4"], cells: Cells, anchor_sizes: Float[Tensor, "*boxes 2"], stride: Strides
 ) -> Boxes:
     """Boxes of YOLO v3's outputs: the middle never leaves its cell; sizes are cut as in `decode_boxes`."""
     middle = (torch.sigmoid(outputs[..., :2]) + cells) * stride

@@ -76,6 +76,9 @@ def _check(boxes: Shaped[Tensor, "..."], scores: Shaped[Tensor, "..."], threshol
 
 @torch.no_grad()
 def _kept(boxes: Boxes, scores: Scores, groups: Groups | None, threshold: float) -> Int[Tensor, " kept"]:
+    if boxes.device.type == "mps":  # which has no float64, the type of a box's place in the order
+        there = None if groups is None else groups.cpu()
+        return _kept(boxes.cpu(), scores.cpu(), there, threshold).to(boxes.device)
     order = scores.detach().sort(descending=True, stable=True).indices
     boxes = boxes.detach().index_select(0, order)
     boxes = boxes if boxes.dtype in (torch.float32, torch.float64) else boxes.float()

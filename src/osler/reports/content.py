@@ -17,12 +17,12 @@ from osler.training.recipe import Origin
 class Subject:
     """What was trained on what."""
 
-    task: str  # classification, multilabel or regression
+    task: str  # classification, multilabel, regression or detection
     model: str
     data: str
     names: tuple[str, ...]  # of classes, labels or numbers, in the order of the outputs
     counts: Mapping[str, int] = field(default_factory=dict)  # pictures in each split, "train" among them
-    threshold: float | Sequence[float] = 0.5  # multilabel: probability from which a label is given; one, or one a label
+    threshold: float | Sequence[float] = 0.5  # from which a label is given (one, or one a label) or an object is shown
 
     @property
     def title(self) -> str:

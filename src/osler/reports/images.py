@@ -106,10 +106,12 @@ def quiet_about_glyphs() -> warnings.catch_warnings:
     return Quiet()
 
 
-def thumbnail(image: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "height width"]) -> tuple[str, int, int]:
-    """A picture as a data address for an `img`, with its width and height in pixels; large ones are reduced."""
+def thumbnail(
+    image: UInt8[np.ndarray, "height width 3"] | UInt8[np.ndarray, "height width"], side: int = THUMBNAIL
+) -> tuple[str, int, int]:
+    """A picture as a data address for an `img`, with its width and height in pixels; reduced to `side` at most."""
     height, width = image.shape[:2]
-    scale = min(1.0, THUMBNAIL / max(height, width))
+    scale = min(1.0, side / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

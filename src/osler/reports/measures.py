@@ -3,7 +3,10 @@
 import math
 import re
 
-SHARES = re.compile(r"accuracy|precision|recall|f1|top_?\d|^map$|calibration_error|exact_match|hamming|iou|error_rate")
+SHARES = re.compile(
+    r"accuracy|precision|recall|f1|top_?\d|^map$|calibration_error|exact_match|hamming|iou|error_rate"
+    r"|^(mask_)?a[pr]\d*(_|$)|^voc"
+)
 SPELLED = {
     "mae": "mean absolute error",
     "rmse": "root mean square error",
@@ -15,7 +18,11 @@ SPELLED = {
     "kappa": "Cohen's kappa",
     "brier": "Brier score",
     "lr": "learning rate",
+    "ap": "AP",
+    "voc_ap50": "VOC's AP at IoU 0.5",
+    "voc07_ap50": "VOC 2007's AP at IoU 0.5",
 }
+DETECTED = re.compile(r"(mask_)?a(p|r)(\d+|_small|_medium|_large)")  # COCO's numbers, e.g. mask_ap50, ar_small
 
 
 def is_share(metric: str) -> bool:
@@ -28,11 +35,25 @@ def spell(metric: str) -> str:
 
     >>> spell("top5"), spell("f1_micro"), spell("mae")
     ('top-5', 'F1 micro', 'mean absolute error')
+    >>> spell("ap75"), spell("mask_ap_small"), spell("ar10")
+    ('AP at IoU 0.75', 'mask AP of small objects', 'AR with 10 detections')
     """
     if metric in SPELLED:
         return SPELLED[metric]
+    if metric.startswith("mask_"):
+        return f"mask {spell(metric.removeprefix('mask_'))}"
+    if detected := DETECTED.fullmatch(metric):
+        return _detected(detected[2], detected[3])
     words = re.sub(r"\btop_?(\d+)", r"top-\1", metric).replace("_", " ")
     return re.sub(r"\b(f1|auc|roc)\b", lambda m: m[0].upper(), words)
+
+
+def _detected(letter: str, of: str) -> str:
+    """One of COCO's numbers in words: average precision at an overlap, recall with so many detections, of a size."""
+    name = f"A{letter.upper()}"
+    if of.startswith("_"):
+        return f"{name} of {of[1:]} objects"
+    return f"{name} at IoU {int(of) / 100:g}" if letter == "p" else f"{name} with {count(int(of), 'detection')}"
 
 
 def sentence_case(text: str) -> str:

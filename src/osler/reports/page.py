@@ -8,7 +8,17 @@ from string import Template
 from osler.reports.content import ReportContent
 from osler.reports.html import Html, element, join
 from osler.reports.images import save_figure
-from osler.reports.sections import circumstances, classes, galleries, headline, healing, labels, learning, numbers
+from osler.reports.sections import (
+    circumstances,
+    classes,
+    detections,
+    galleries,
+    headline,
+    healing,
+    labels,
+    learning,
+    numbers,
+)
 from osler.reports.sections.section import Section
 from osler.reports.theme import css_variables
 from osler.structures.files import write_text
@@ -19,6 +29,7 @@ ANSWERS: dict[str, tuple[Writer, ...]] = {  # how each task's answers are judged
     "classification": (classes.confusions, classes.per_class, classes.thresholds, classes.calibration),
     "multilabel": (labels.per_label, labels.label_curves, labels.label_calibration),
     "regression": (numbers.fits,),
+    "detection": (detections.per_class, detections.errors, detections.confusions, detections.curves),
 }
 
 

@@ -1,11 +1,9 @@
 """Detection: which objects are in a picture, and where; with a mask for each where the data and the network have them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
@@ -18,9 +16,13 @@ from osler.structures.detections import Detections, TrueObjects
 from osler.structures.errors import RecipeError, TrainingError
 from osler.structures.sample import Sample
 from osler.tasks.object_drawing import draw_objects
+from osler.tasks.object_outline import outline_of
+from osler.tasks.object_placing import place_in_picture
 from osler.tasks.recipe import TaskSection
 from osler.tasks.requirements import require_kind
 from osler.tasks.task import Losses, LossFunction, Outcome, Step, Task, tasks
+
+COLUMNS = ("x1", "y1", "x2", "y2", "class", "score")  # of a table of objects
 
 
 @tasks.register("detection")
@@ -28,7 +30,8 @@ class Detection(Task):
     """Objects and their boxes, judged as COCO judges them.
 
     The network is a detector: `losses(images, targets)` gives its named losses, `forward(images)` its Detections in
-    pixels of its input. One in torchvision's manner (`model(images, targets)` with dictionaries) is taken as well.
+    pixels of its input. One in torchvision's manner is taken as well: `model(images, targets)` with dictionaries, in
+    which classes count from 1, for 0 is background.
     """
 
     name = "detection"
@@ -41,6 +44,7 @@ class Detection(Task):
         """
         self.names = tuple(names)
         self.threshold = threshold
+        self.thresholds = np.full(len(self.names), float(threshold))
 
     @classmethod
     def build(
@@ -81,48 +85,57 @@ class Detection(Task):
 
     def answer(self, model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> list[Detections]:
         """What is found in each picture, in pixels of the input."""
-        return [d if isinstance(d, Detections) else _from_dictionary(d) for d in model(images)]
+        return [d if isinstance(d, Detections) else _from_dictionary(d, self.outputs) for d in model(images)]
 
     def decode(self, outputs: Sequence[Detections]) -> list[Detections]:
-        """The same on the CPU."""
-        return [found.to("cpu") for found in outputs]
+        """The same on the CPU, in float32, without what has no place or score: a network that diverged gives such."""
+        return [_finite(found.to("cpu")) for found in outputs]
 
     def in_picture(self, prediction: Detections, placement: Placement) -> Detections:
         """What was found, in pixels of the picture."""
-        boxes = placement.to_picture(prediction.boxes.numpy())
-        return replace(prediction, boxes=torch.from_numpy(boxes))
+        return place_in_picture(prediction, placement)
 
     def collate(self, samples: Sequence[Sample]) -> list[TrueObjects]:
         """The true objects of each picture."""
         return [TrueObjects.of(sample) for sample in samples]
 
     def metrics(self, outcome: Outcome) -> dict[str, float]:
-        """COCO's numbers for boxes, and for masks where both sides have them."""
+        """COCO's numbers for boxes, and for masks where both sides have them; Pascal VOC's for boxes."""
         return detection_scores(outcome.predictions, outcome.targets, self.names)
 
     def describe(self, prediction: Detections) -> dict[str, Any]:
-        """The objects whose score reaches the threshold: class, score, box."""
-        shown = prediction.select(prediction.scores >= self.threshold)
+        """The objects whose score reaches the threshold: class, score, box, and the mask's outline where there is one.
+
+        An outline is a list of polygons, each x and y in turn, in the pixels of the box.
+        """
+        shown = self._shown(prediction)
         rows = zip(shown.labels.tolist(), shown.scores.tolist(), shown.boxes.tolist(), strict=True)
-        return {
-            "objects": [
-                {"class": self.names[label], "score": round(score, 4), "box": [round(v, 1) for v in box]}
-                for label, score, box in rows
-            ]
-        }
+        objects: list[dict[str, Any]] = [
+            {"class": self.names[label], "score": round(score, 4), "box": [round(v, 1) for v in box]}
+            for label, score, box in rows
+        ]
+        if shown.masks is not None:
+            for described, mask, box in zip(objects, shown.masks.numpy(), shown.boxes.numpy(), strict=True):
+                described["outline"] = outline_of(mask, box)
+        return {"objects": objects}
+
+    def table_rows(self, prediction: Detections) -> list[dict[str, Any]]:
+        """A row for each object from the threshold on; an empty one where there is none. A data set has the same columns."""
+        found = self.describe(prediction)["objects"]
+        rows = [[*o["box"], o["class"], o["score"]] for o in found] or [[""] * len(COLUMNS)]
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
     def draw(
         self, image: UInt8[np.ndarray, "height width 3"], prediction: Any, target: Any = None
     ) -> UInt8[np.ndarray, "height width 3"]:
         """The picture with what was found from the threshold on, and the truth in another colour."""
-        found = None if prediction is None else prediction.select(prediction.scores >= self.threshold)
-        return draw_objects(image, found, target, self.names)
+        return draw_objects(image, None if prediction is None else self._shown(prediction), target, self.names)
 
     def mistakes(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
         """Objects missed, found wrongly or in the wrong place, at the threshold."""
         return np.array(
             [
-                picture_errors(found, truth, self.threshold)
+                sum(picture_errors(found, truth, self.threshold))
                 for found, truth in zip(outcome.predictions, outcome.targets, strict=True)
             ],
             dtype=np.float64,
@@ -130,8 +143,11 @@ class Detection(Task):
 
     def sureness(self, outcome: Outcome) -> Float[np.ndarray, " samples"]:
         """The least score among those from the threshold on; 0 for a picture in which nothing was found."""
-        shown = [found.scores[found.scores >= self.threshold] for found in outcome.predictions]
+        shown = [self._shown(found).scores for found in outcome.predictions]
         return np.array([float(s.min()) if len(s) else 0.0 for s in shown])
+
+    def _shown(self, prediction: Detections) -> Detections:
+        return prediction.select(prediction.scores >= self.threshold)
 
 
 def _losses(model: nn.Module, batch: Batch) -> Losses:
@@ -146,11 +162,24 @@ def _losses(model: nn.Module, batch: Batch) -> Losses:
     return {name: value.float() for name, value in named.items()}
 
 
+def _finite(found: Detections) -> Detections:
+    masks = None if found.masks is None else found.masks.float()
+    found = Detections(found.boxes.float(), found.labels, found.scores.float(), masks)
+    return found.select(found.boxes.isfinite().all(dim=1) & found.scores.isfinite())
+
+
 def _dictionary(truth: TrueObjects) -> dict[str, Tensor]:
     counted = truth.counted
-    given = {"boxes": counted.boxes, "labels": counted.labels}
+    given = {"boxes": counted.boxes, "labels": counted.labels + 1}
     return given if counted.masks is None else given | {"masks": counted.masks}
 
 
-def _from_dictionary(found: dict[str, Tensor]) -> Detections:
-    return Detections(found["boxes"].float(), found["labels"], found["scores"].float())
+def _from_dictionary(found: dict[str, Tensor], classes: int) -> Detections:
+    """What a detector in torchvision's manner found; its masks, which lie over the whole picture, are not taken."""
+    labels = found["labels"] - 1
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise TrainingError(
+            f"The detector found the classes {int(labels.min()) + 1} to {int(labels.max()) + 1}, but the data has "
+            f"{classes}: they count from 1 to {classes}, for 0 is background. Make it with num_classes={classes + 1}."
+        )
+    return Detections(found["boxes"].float(), labels, found["scores"].float())

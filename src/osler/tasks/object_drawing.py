@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from osler.ops.box_overlap import iou, pairwise
 from osler.structures.detections import Detections, TrueObjects
 from osler.tasks.caption import FONT, Colour
 
@@ -36,8 +37,8 @@ def draw_objects(image: Image, found: Detections | None, truth: TrueObjects | No
 
     Args:
         image: in which boxes are pixels.
-        found: full lines, the class and the score beside them.
-        truth: dashed white lines; the class beside them where nothing else is drawn.
+        found: full lines, the class and the score beside them, and where the truth is known the greatest IoU with an object.
+        truth: dashed lines, white and black; the class beside them where nothing else is drawn.
         names: of the classes.
     """
     factor = max(1, -(-SMALLEST // max(image.shape[:2])))
@@ -49,19 +50,31 @@ def draw_objects(image: Image, found: Detections | None, truth: TrueObjects | No
             _dashed(canvas, truth.boxes[row].cpu().numpy() * factor)
             _name(canvas, truth.boxes[row].cpu().numpy() * factor, word, TRUTH)
     if found is not None:
+        words = words_beside(found, truth, names)
         for row in reversed(range(len(found))):  # the surest on top
-            _found(canvas, found, row, factor, names)
+            _found(canvas, found, row, factor, words[row])
     return canvas
 
 
-def _found(canvas: Image, found: Detections, row: int, factor: int, names: Sequence[str]) -> None:
+def words_beside(found: Detections, truth: TrueObjects | None, names: Sequence[str]) -> list[str]:
+    """What is written beside each box: class, score, and where it overlaps a true object the IoU with the nearest."""
+    words = [
+        f"{names[label]} {score:.2f}" for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True)
+    ]
+    if truth is None or not len(truth):
+        return words
+    overlaps = pairwise(iou, found.boxes, truth.boxes).amax(dim=1).tolist()
+    return [f"{word}, IoU {value:.2f}" if value > 0 else word for word, value in zip(words, overlaps, strict=True)]
+
+
+def _found(canvas: Image, found: Detections, row: int, factor: int, words: str) -> None:
     label, box = int(found.labels[row]), found.boxes[row].cpu().numpy() * factor
     colour = COLOURS[label % len(COLOURS)]
     if found.masks is not None:
         _tint(canvas, found.masks[row].cpu().numpy(), box, colour)
     x1, y1, x2, y2 = np.round(box).astype(int)
     cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), colour, 2)
-    _name(canvas, box, f"{names[label]} {float(found.scores[row]):.2f}", colour)
+    _name(canvas, box, words, colour)
 
 
 def _tint(canvas: Image, mask: Float[np.ndarray, "side side"], box: Float[np.ndarray, " 4"], colour: Colour) -> None:
@@ -81,6 +94,7 @@ def _tint(canvas: Image, mask: Float[np.ndarray, "side side"], box: Float[np.nda
 
 def _dashed(canvas: Image, box: Float[np.ndarray, " 4"]) -> None:
     x1, y1, x2, y2 = np.round(box).astype(int)
+    cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), (0, 0, 0), 1)  # seen between the dashes, on white ground too
     for x in range(x1, x2, 2 * DASH):
         for y in (y1, y2 - 1):
             cv2.line(canvas, (x, y), (min(x + DASH, x2 - 1), y), TRUTH, 1)

@@ -127,6 +127,10 @@ class Task(ABC):
     def describe(self, prediction: Any) -> dict[str, Any]:
         """One prediction (a row of `decode`'s) as plain values for a table, JSON or CSV."""
 
+    def table_rows(self, prediction: Any) -> list[dict[str, Any]]:
+        """One prediction as rows of a table. Unless a task says otherwise: one row, as `describe` gives it."""
+        return [self.describe(prediction)]
+
     @abstractmethod
     def draw(
         self, image: UInt8[np.ndarray, "height width 3"], prediction: Any, target: Any = None

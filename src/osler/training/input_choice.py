@@ -23,6 +23,11 @@ NAMED_STATISTICS = {
 def choose_preprocessing(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe:
     """Size, channels, fit and statistics of the pictures."""
     section = resolved.recipe.model
+    if section.mirror and source.kind == "objects":
+        raise RecipeError(
+            "model.mirror answers with the mean over a picture and its mirror image, and the objects of two pictures have no mean."
+            " Leave it out for a detector."
+        )
     if section.channels == "auto":
         resolved = resolved.choose("model.channels", source.channels, "as the pictures have")
     resolved = _choose_size(resolved, source)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from osler.data.source import DataSource
     from osler.vitals.evidence import Evidence
 
 SHARE = 4  # the part of a budget that the program itself may take, where its remedies are tried as well
@@ -186,8 +187,14 @@ def examine_recipe(words: Sequence[str]) -> Examination:
     from osler.verbs.preparing import Wishes, prepare
 
     wishes = Wishes(overrides=words, last=("train.epochs=1", "train.workers=0"))
-    prepared = prepare(wishes, lambda source: few(source, SAMPLES_BEFORE))
-    observer = DoctorObserver(None, " ".join(words))
+    whole: list[DataSource] = []
+
+    def some(source: "DataSource") -> "DataSource":
+        whole.append(source)
+        return few(source, SAMPLES_BEFORE)
+
+    prepared = prepare(wishes, some)
+    observer = DoctorObserver(None, " ".join(words), whole[0])
     fit(prepared.training, [observer])
     assert observer.diagnosis is not None
     assert observer.evidence is not None

@@ -16,12 +16,14 @@ from osler.data.source import DataSet
 from osler.imaging.fit import FitTo
 from osler.imaging.header import UnreadableError
 from osler.imaging.transform import Compose
+from osler.metrics.detection_mistakes import picture_errors
 from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Result, Subject
 from osler.reports.environment import environment
 from osler.reports.page import write_report
 from osler.structures.batch import Batch
 from osler.structures.healing import TriedChange
 from osler.structures.preprocessing import Preprocessing
+from osler.tasks.detection import Detection
 from osler.tasks.task import Outcome
 from osler.training.artefact import load_artefact
 from osler.training.evaluation import evaluate
@@ -157,7 +159,10 @@ def _pictures(prepared: Prepared, answered: dict[str, Answered]) -> Pictures:
     wrong = task.mistakes(found.outcome)
     worst = [i for i in np.argsort(-wrong, kind="stable") if wrong[i] > 0][:SHOWN_ANSWERS]
     good = wrong == 0 if task.name != "regression" else np.ones(len(wrong), bool)  # no number is quite right
-    right = [i for i in np.argsort(-task.sureness(found.outcome), kind="stable") if good[i]][:SHOWN_ANSWERS]
+    sure = task.sureness(found.outcome)
+    if task.name == "detection":
+        good &= sure > 0  # an empty picture in which rightly nothing was found has nothing to show
+    right = [i for i in np.argsort(-sure, kind="stable") if good[i]][:SHOWN_ANSWERS]
     draw = lambda rows: [p for p in (_answer_picture(prepared, found, int(i)) for i in rows) if p is not None]  # noqa: E731
     return Pictures(batch, draw(worst), draw(right), split)
 
@@ -173,9 +178,11 @@ def _answer_picture(prepared: Prepared, found: Answered, row: int) -> Picture | 
     task, names = prepared.training.task, prepared.source.names
     prediction = found.outcome.predictions[row]
     image = in_colour(fitted.image)
-    if task.name == "detection":
-        drawn = task.draw(image, prediction, found.outcome.targets[row])
-        return Picture(drawn, caption=Path(sample.path).name or f"picture {index}")
+    if isinstance(task, Detection):
+        truth = found.outcome.targets[row]
+        name = Path(sample.path).name or f"picture {index}"
+        erred = errors_in_words(*picture_errors(prediction, truth, task.threshold))
+        return Picture(task.draw(image, prediction, truth), caption=f"{name}\n{erred}".strip())
     said = task.describe(prediction)
     return Picture(
         image,
@@ -183,6 +190,11 @@ def _answer_picture(prepared: Prepared, found: Answered, row: int) -> Picture | 
         predicted=str(said["class"]) if "class" in said else words_of(said),
         probability=said.get("probability"),
     )
+
+
+def errors_in_words(missed: int, false: int) -> str:
+    """A detector's errors on a picture in a line; nothing where there are none."""
+    return ", ".join(f"{n} {what}" for n, what in ((missed, "missed"), (false, "false")) if n)
 
 
 def _batch_pictures(prepared: Prepared) -> list[Picture]:

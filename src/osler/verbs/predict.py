@@ -35,7 +35,7 @@ class Answer:
 
     path: str
     prediction: Any  # a row of the task's decoded predictions
-    described: dict[str, Any]  # the same in plain values: label and probability, labels, or numbers
+    described: dict[str, Any]  # the same in plain values: label and probability, labels, numbers, or objects
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Answers(Sequence[Answer]):
         return [{"path": a.path, **a.described} for a in self.answers]
 
     def save(self, path: str | Path) -> Path:
-        """Writes .json or .csv, by the name's ending.
+        """Writes .json or .csv, by the name's ending. A CSV has a row a picture; of objects found, a row an object.
 
         Raises:
             DataError: another ending.
@@ -96,8 +96,9 @@ class Answers(Sequence[Answer]):
 
     def _csv(self) -> str:
         rows = [
-            {k: json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v for k, v in r.items()}
-            for r in self.rows()
+            {k: json.dumps(v, ensure_ascii=False) if isinstance(v, (dict, list)) else v for k, v in row.items()}
+            for answer in self.answers
+            for row in ({"path": answer.path, **r} for r in self.task.table_rows(answer.prediction))
         ]
         text = io.StringIO()
         names = list(dict.fromkeys(k for row in rows for k in row)) or ["path"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from osler.data.selecting import few, same_for_both
+from osler.training.estimator_stage import FitsEstimators
 from osler.training.loop import fit
 from osler.training.observer import Epoch, Observer
 from osler.training.state import Training
@@ -45,7 +46,8 @@ def try_run(wishes: Wishes) -> Rehearsal:
         facts = after_the_network(prepared, folder, time.perf_counter() - began)
     there = {
         "validation": len(prepared.source.validation) > 0,
-        "estimator": short.resolved().recipe.estimator.name != "none",
+        "estimator": short.resolved().recipe.estimator.name != "none"
+        or isinstance(prepared.training.model, FitsEstimators),
         "test": prepared.source.test is not None and len(prepared.source.test) > 0,
     }
     stages = ("data", "training", "validation", "checkpoint", "estimator", "test", "report")

@@ -14,7 +14,7 @@ from osler.tasks.task import Task
 from osler.training.checklist import Checklist
 from osler.training.checkpoint import read_checkpoint, recipe_of, resume
 from osler.training.determinism import deterministic
-from osler.training.estimator_stage import fit_estimator
+from osler.training.estimator_stage import fit_estimator, fit_own_estimators
 from osler.training.interruption import stops_in_order
 from osler.training.loop import fit
 from osler.training.observer import Observer
@@ -195,7 +195,7 @@ def watched(
         if prepared.training.recipe.recipe.train.doctor:
             from osler.doctor.observing import DoctorObserver
 
-            watchers.append(DoctorObserver(folder.path, folder.path.name))
+            watchers.append(DoctorObserver(folder.path, folder.path.name, prepared.source))
         yield [*watchers, Checkpointer(folder, prepared.artefact), ProgressBar(console), *observers]
 
 
@@ -213,13 +213,14 @@ def end(prepared: Prepared, folder: RunFolder, console: Any, seconds: float) -> 
 
 
 def after_the_network(prepared: Prepared, folder: RunFolder, seconds: float) -> dict[str, float]:
-    """The stages after the gradient's: the estimator where one is asked for, then the test set and the report.
+    """The stages after the gradient's: estimators, the network's own and where one is asked for; test set; report.
 
     Returns the metrics that count; none in processes that do not lead.
     """
     training = prepared.training
     if not training.engine.leads:
         return {}
+    fit_own_estimators(training, artefact=prepared.artefact, folder=folder)
     if training.recipe.recipe.estimator.name != "none":
         fit_estimator(training, kind=prepared.source.kind, preprocessing=prepared.artefact.preprocessing, folder=folder)
     return finish(prepared, folder, seconds)

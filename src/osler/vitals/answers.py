@@ -13,7 +13,7 @@ def judge(answers: Answers, output: np.ndarray, label: np.ndarray, edge: float |
     Classes are integer labels beside scores [batch, classes, ...], or zeros and ones beside one score a sample, which
     says one from `edge` on; where none is known from 0.5 on if all scores are between 0 and 1, else it is no answer.
     """
-    if not len(output):
+    if not output.ndim or not len(output):  # a loss that the network computes itself is no answer
         return
     classes = _classes(output, label, edge)
     if classes is None:

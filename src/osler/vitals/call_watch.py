@@ -6,7 +6,7 @@ update, it was for evaluation.
 
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,7 @@ class CallWatch:
         self._last: dict[int, deque[Entry]] = {}
         self._plainly_taught: set[int] = set()  # records that learnt from inputs that want no gradient
         self.last_batch: tuple[Any, list[Tensor]] | None = None  # a loader's record, and what it gave last
+        self.listeners: list[Callable[[nn.Module, Any, Any, Any, bool], None]] = []  # told of every call
         self._batch = 0
 
     def called(self, model: ModelSeen, module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
@@ -125,6 +126,8 @@ class CallWatch:
         self._state.event(events.TRAIN_FORWARD if learns else events.EVALUATE_FORWARD)
         self.recent.append(entry)
         self._label_from_loader(entry, given)
+        for listener in self.listeners:
+            listener(module, args, kwargs, output, learns)
 
     def step_made(self) -> None:
         """What taught nothing until an update was for evaluation."""

@@ -21,8 +21,10 @@ from osler.vitals.network_evidence import (
     Site,
     Summary,
 )
+from osler.vitals.object_evidence import AnchorsSeen, ObjectsSeen, PictureObjects
 
 __all__ = [
+    "AnchorsSeen",
     "Answers",
     "Backward",
     "Broadcast",
@@ -39,8 +41,10 @@ __all__ = [
     "LossSeen",
     "ModelSeen",
     "Moment",
+    "ObjectsSeen",
     "OptimizerSeen",
     "ParameterSeen",
+    "PictureObjects",
     "Producer",
     "Samples",
     "SchedulerSeen",
@@ -240,6 +244,7 @@ class Evidence:
     steps: int = 0  # updates
     seconds: float = 0.0
     passes: int = 0  # passes of the most used loader over its data
+    objects: ObjectsSeen | None = None  # what a detector is taught, where there is one
 
     @property
     def trained_models(self) -> list[ModelSeen]:

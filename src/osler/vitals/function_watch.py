@@ -156,7 +156,7 @@ class FunctionWatch:
                 summarise(given),
                 summarise(target) if isinstance(target, Tensor) else None,
             )
-            if given.ndim >= 2 and 1 <= given.shape[1] <= 4096 and given.numel() <= 2_000_000:
+            if given.ndim >= 2 and 1 <= given.shape[1] <= 4096 and 0 < given.numel() <= 2_000_000:
                 sums = given.detach().float().sum(1)
                 sample.row_sums = (float(sums.min()), float(sums.max()))
                 sample.row_low = float(given.detach().min())

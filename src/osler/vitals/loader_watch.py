@@ -2,6 +2,7 @@
 
 import functools
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -25,6 +26,7 @@ class LoaderWatch:
         self._held: list[Any] = []  # the first loaders are kept, or those made in a function would be gone at the end
         self.seen: weakref.WeakKeyDictionary[Any, LoaderSeen] = weakref.WeakKeyDictionary()
         self._of: weakref.WeakKeyDictionary[Any, LoaderSeen] = weakref.WeakKeyDictionary()
+        self.listeners: list[Callable[[LoaderSeen, Any], None]] = []  # told of every batch
 
     def install(self, patches: Patches) -> None:
         """From now on loaders and their batches are seen."""
@@ -80,7 +82,16 @@ class LoaderWatch:
         seen = self._of.get(iterator)
         if seen is not None:
             seen.batches += 1
-            self._calls.last_batch = (seen, list(tensors_in(batch))[:6])
+            self._calls.last_batch = (seen, list(tensors_in(_without_targets(batch)))[:6])
+            for listener in self.listeners:
+                listener(seen, batch)
+
+
+def _without_targets(batch: Any) -> Any:
+    """The batch less its lists of dictionaries: the objects of each picture are no labels of samples."""
+    if not isinstance(batch, (list, tuple)):
+        return batch
+    return [p for p in batch if not (isinstance(p, (list, tuple)) and p and all(isinstance(v, dict) for v in p))]
 
 
 def _describe(loader: Any, site: Site | None) -> LoaderSeen:

@@ -20,6 +20,7 @@ from osler.vitals.loader_watch import LoaderWatch
 from osler.vitals.metric_watch import MetricWatch
 from osler.vitals.module_tree import Births
 from osler.vitals.module_watch import ModuleWatch
+from osler.vitals.object_watch import ObjectWatch
 from osler.vitals.optimizer_watch import OptimizerWatch
 from osler.vitals.state import Patches, State
 from osler.vitals.transformer_defaults import RELU_DEFAULTS
@@ -41,6 +42,7 @@ class Watch:
         self.functions = FunctionWatch(self.state, self.modules, self.calls)
         self.optimizers = OptimizerWatch(self.state, self.modules, self.calls)
         self.loaders = LoaderWatch(self.state, self.calls)
+        self.objects = ObjectWatch(self.state, self.calls, self.loaders)
         self.metrics = MetricWatch(self.state, self.calls)
         self.edges = EdgeWatch(self.state)
         self._patches = Patches()
@@ -90,6 +92,7 @@ class Watch:
             self.calls.finish()
             self.modules.finish()
             self.optimizers.finish()
+            self.objects.finish(list(self.modules.models))
         evidence = self.evidence
         evidence.seconds = time.perf_counter() - self.state.began
         evidence.passes = max((loader.passes for loader in evidence.loaders), default=0)

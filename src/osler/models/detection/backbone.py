@@ -74,13 +74,13 @@ def make_backbone(
     if frozen_norms:
         freeze_batch_norms(backbone)
     elif weights == "none":
-        _follow_quickly(backbone)
+        follow_quickly(backbone)
     return backbone
 
 
-def _follow_quickly(backbone: nn.Module) -> None:
+def follow_quickly(network: nn.Module) -> None:
     """Norms follow a training of a few hundred updates: at momentum 0.01, half of the start is still there after 70."""
-    for module in backbone.modules():
+    for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and module.momentum is not None:
             module.momentum = max(module.momentum, USUAL_MOMENTUM)
 

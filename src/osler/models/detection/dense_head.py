@@ -4,6 +4,7 @@ A place is an anchor at a position, or the position itself where there are no an
 in a level row by row, in a row position by position, at a position anchor by anchor: as `osler.ops` lays them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,8 +60,8 @@ class DenseHead(nn.Module):
         scores, codes = [], []
         for i, level in enumerate(levels):
             seen = level if self.stems is None else self.stems[i](level)
-            scores.append(rows(self._own(self.scores, i)(seen), self.columns))
-            codes.append(rows(self._own(self.codes, i)(seen), self.numbers))
+            scores.append(place_rows(self._own(self.scores, i)(seen), self.columns))
+            codes.append(place_rows(self._own(self.codes, i)(seen), self.numbers))
         return Answers(
             torch.cat(scores, 1).float(),
             torch.cat(codes, 1).float(),
@@ -74,7 +75,7 @@ class DenseHead(nn.Module):
         return networks[level if len(networks) > 1 else 0]
 
 
-def rows(out: Float[Tensor, "batch answers height width"], numbers: int) -> Float[Tensor, "batch places numbers"]:
+def place_rows(out: Float[Tensor, "batch answers height width"], numbers: int) -> Float[Tensor, "batch places numbers"]:
     """A map whose channels hold `numbers` for each anchor, as a row a place, position by position."""
     batch, channels, height, width = out.shape
     grouped = out.reshape(batch, channels // numbers, numbers, height, width)
@@ -83,4 +84,4 @@ def rows(out: Float[Tensor, "batch answers height width"], numbers: int) -> Floa
 
 def prior_logit(prior: float = PRIOR) -> float:
     """The raw output whose sigmoid is `prior`."""
-    return float(torch.logit(torch.tensor(prior, dtype=torch.float64)))
+    return math.log(prior / (1 - prior))

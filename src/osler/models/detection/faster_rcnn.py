@@ -19,7 +19,7 @@ from annotated_types import Gt, Len
 
 from osler.models.detection.backbone import make_backbone
 from osler.models.detection.mask_head import MaskHead
-from osler.models.detection.region_features import RegionFeatures, aligned_features, pooled_features
+from osler.models.detection.region_features import POOLS, RegionFeatures
 from osler.models.detection.region_head import RegionHead, RegionRule
 from osler.models.detection.region_proposals import ProposalRule, RegionProposals
 from osler.models.detection.two_stage import TwoStageDetector
@@ -83,7 +83,7 @@ def pyramid_detector(
     channels: Annotated[int, Gt(0)] | None = None,
     anchor: Annotated[float, Gt(0)] | None = None,
     ratios: Annotated[tuple[float, ...], Len(1)] = (0.5, 1.0, 2.0),
-    features: Literal["align", "pool"] = "align",
+    features: Literal["align", "pool", "precise"] = "align",
 ) -> TwoStageDetector:
     """A pyramid over a backbone, a network that proposes regions, and heads on what it proposes.
 
@@ -100,7 +100,8 @@ def pyramid_detector(
         channels: of the pyramid.
         anchor: side in pixels of the anchors of the finest level; each level's are twice the one's before.
         ratios: heights over widths of the anchors.
-        features: how a region is cut from a level: `align` (He et al. 2017) or `pool` (Girshick 2015).
+        features: how a region is cut from a level: `align` (He et al. 2017), `pool` (Girshick 2015), or `precise` (Jiang
+            et al. 2018).
     """
     body = make_backbone(
         backbone or scale.backbone,
@@ -113,8 +114,7 @@ def pyramid_detector(
     depth = channels or scale.channels
     neck = FeaturePyramid(body.channels, depth, extra="pool", strides=body.strides)
     sizes = tuple(((anchor or scale.anchor) * 2**level,) for level in range(len(neck.strides)))
-    pool = aligned_features if features == "align" else pooled_features
-    cut = partial(RegionFeatures, body.strides, pool=pool, canonical=scale.canonical)
+    cut = partial(RegionFeatures, body.strides, pool=POOLS[features], canonical=scale.canonical)
     return TwoStageDetector(
         body,
         neck,

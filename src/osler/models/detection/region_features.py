@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from osler.ops.precise_roi import precise_roi_pool
 from osler.ops.roi_alignment import roi_align
 from osler.ops.roi_layers import pyramid_level
 from osler.ops.roi_pooling import roi_pool
@@ -24,6 +25,14 @@ def aligned_features(level: Tensor, rois: Tensor, bins: int, scale: float) -> Te
 def pooled_features(level: Tensor, rois: Tensor, bins: int, scale: float) -> Tensor:
     """RoI pooling, the maximum over whole positions (Girshick 2015, section 2.1)."""
     return roi_pool(level, rois, bins, scale)
+
+
+def precise_features(level: Tensor, rois: Tensor, bins: int, scale: float) -> Tensor:
+    """Precise RoI pooling, the mean of the continuous map under each bin (Jiang et al. 2018, section 3.3)."""
+    return precise_roi_pool(level, rois, bins, scale)
+
+
+POOLS: dict[str, Pool] = {"align": aligned_features, "pool": pooled_features, "precise": precise_features}
 
 
 class RegionFeatures(nn.Module):

@@ -72,6 +72,7 @@ class RegionHead(nn.Module):
         num_classes: without background.
         width: of the two fully connected layers.
         rule: what trains it, what it keeps.
+        dropout: share of the units of both layers that are left out in training.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class RegionHead(nn.Module):
         num_classes: int,
         width: int = 1024,
         rule: RegionRule | None = None,
+        *,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.features, self.rule = features, rule or RegionRule()
@@ -88,6 +91,7 @@ class RegionHead(nn.Module):
         self.relu6 = nn.ReLU()
         self.fc7 = nn.Linear(width, width)
         self.relu7 = nn.ReLU()
+        self.drop6, self.drop7 = nn.Dropout(dropout), nn.Dropout(dropout)
         self.scores = nn.Linear(width, num_classes + 1)  # background first
         self.codes = nn.Linear(width, 4 * (num_classes + 1))
         for layer, spread in ((self.scores, 0.01), (self.codes, 0.001)):  # Girshick 2015, section 2.3
@@ -99,7 +103,8 @@ class RegionHead(nn.Module):
     ) -> tuple[Float[Tensor, "regions classes"], Float[Tensor, "regions classes 4"]]:
         """Raw scores (background first) and codes of all regions, picture by picture."""
         seen = self.features(levels, regions).flatten(1)
-        seen = self.relu7(self.fc7(self.relu6(self.fc6(seen))))
+        seen = self.drop6(self.relu6(self.fc6(seen)))
+        seen = self.drop7(self.relu7(self.fc7(seen)))
         return self.scores(seen).float(), self.codes(seen).float().reshape(len(seen), -1, 4)
 
     @torch.no_grad()
@@ -132,24 +137,30 @@ class RegionHead(nn.Module):
     @torch.no_grad()
     def detect(self, levels: Maps, regions: Sequence[Boxes], picture: tuple[int, int]) -> list[Detections]:
         """What is in the regions of each picture, the surest first."""
+        return [self._kept(found) for found in self.candidates(levels, regions, picture)]
+
+    @torch.no_grad()
+    def candidates(self, levels: Maps, regions: Sequence[Boxes], picture: tuple[int, int]) -> list[Detections]:
+        """Each region as each class that it may be, moved to fit; many for one object, in no order."""
         scores, codes = self(levels, regions)
         shares, counts = scores.softmax(dim=1), [len(r) for r in regions]
         per_picture = zip(regions, shares.split(counts), codes.split(counts), strict=True)
-        return [self._kept(boxes, s, c, picture) for boxes, s, c in per_picture]
+        return [self._moved(boxes, s, c, picture) for boxes, s, c in per_picture]
 
-    def _kept(
+    def _moved(
         self,
         regions: Boxes,
         shares: Float[Tensor, "regions classes"],
         codes: Float[Tensor, "regions classes 4"],
         picture: tuple[int, int],
     ) -> Detections:
-        """The objects of one picture: every region may be one of each class, and the best of each place stays."""
         rows, labels = (shares[:, 1:] > self.rule.score).nonzero(as_tuple=True)
         boxes = decode_boxes(codes[rows, labels + 1], regions[rows], self.rule.weights)
-        boxes, scores = clip_boxes_to_image(boxes, picture), shares[rows, labels + 1]
-        kept = batched_nms(boxes, scores, labels, self.rule.overlap)[: self.rule.most]
-        return Detections(boxes[kept], labels[kept], scores[kept])
+        return Detections(clip_boxes_to_image(boxes, picture), labels, shares[rows, labels + 1])
+
+    def _kept(self, found: Detections) -> Detections:
+        """The best of each class and place."""
+        return found.select(batched_nms(found.boxes, found.scores, found.labels, self.rule.overlap)[: self.rule.most])
 
 
 def class_of(objects: Int[Tensor, " regions"], truth: TrueObjects) -> Int[Tensor, " regions"]:

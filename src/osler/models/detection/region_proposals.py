@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from osler.ops.anchors import AnchorLevels, grid_stride
+from osler.models.detection.dense_head import place_rows
+from osler.ops.anchors import AnchorLevels, grid_stride, inside_picture
 from osler.ops.box_coding import decode_boxes, encode_boxes
 from osler.ops.boxes import clip_boxes_to_image, remove_small_boxes
-from osler.ops.matching import RPN, IouRule, max_iou_match
+from osler.ops.matching import IGNORED, RPN, IouRule, max_iou_match
 from osler.ops.sampling import RPN_BALANCE, Balance, balanced_draw
 from osler.ops.suppression import batched_nms
 from osler.structures.detections import TrueObjects
@@ -36,6 +37,7 @@ class ProposalRule:
         overlap: IoU above which the less sure of two goes.
         matching: which anchor is an object's, which is background.
         balance: the anchors of a picture that are trained on.
+        inside: whether anchors that leave the picture train nothing.
     """
 
     before: tuple[int, int] = (2000, 1000)
@@ -43,6 +45,7 @@ class ProposalRule:
     overlap: float = 0.7
     matching: IouRule = RPN
     balance: Balance = RPN_BALANCE
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Answered:
     codes: Float[Tensor, "batch anchors 4"]
     anchors: Float[Tensor, "anchors 4"]
     per_level: tuple[int, ...]
+    picture: tuple[int, int]
 
 
 class RegionProposals(nn.Module):
@@ -84,12 +88,12 @@ class RegionProposals(nn.Module):
         logits, codes = [], []
         for level in levels:
             seen = self.relu(self.conv(level))
-            logits.append(_rows(self.objectness(seen), 1).squeeze(-1))
-            codes.append(_rows(self.codes(seen), 4))
+            logits.append(place_rows(self.objectness(seen), 1).squeeze(-1))
+            codes.append(place_rows(self.codes(seen), 4))
         grids = [(m.shape[-2], m.shape[-1]) for m in levels]
         anchors = self.anchors(grids, [grid_stride(picture, g) for g in grids], levels[0].device)
         counts = tuple(len(a) for a in anchors)
-        return Answered(torch.cat(logits, 1).float(), torch.cat(codes, 1).float(), torch.cat(anchors), counts)
+        return Answered(torch.cat(logits, 1).float(), torch.cat(codes, 1).float(), torch.cat(anchors), counts, picture)
 
     @torch.no_grad()
     def propose(self, answered: Answered, picture: tuple[int, int]) -> list[Float[Tensor, "_ 4"]]:
@@ -110,7 +114,7 @@ class RegionProposals(nn.Module):
         logits, wanted, codes, targets = [], [], [], []
         samples = 0
         for row, truth in enumerate(truths):
-            matched = max_iou_match(answered.anchors, truth.boxes, self.rule.matching, truth.ignored)
+            matched = self._matched(answered, truth)
             draw = balanced_draw(matched, self.rule.balance)
             samples += len(draw.both)
             logits.append(answered.logits[row, draw.both])
@@ -122,6 +126,15 @@ class RegionProposals(nn.Module):
         moves = F.smooth_l1_loss(torch.cat(codes), torch.cat(targets), beta=BETA, reduction="sum")
         return {"proposal_loss": objectness / samples, "proposal_box_loss": moves / samples}
 
+    def _matched(self, answered: Answered, truth: TrueObjects) -> Int[Tensor, " anchors"]:
+        """Each anchor's object; those outside the picture have none where the rule says so."""
+        if not self.rule.inside:
+            return max_iou_match(answered.anchors, truth.boxes, self.rule.matching, truth.ignored)
+        rows = inside_picture(answered.anchors, answered.picture).nonzero().flatten()
+        matched = truth.labels.new_full((len(answered.anchors),), IGNORED)
+        matched[rows] = max_iou_match(answered.anchors[rows], truth.boxes, self.rule.matching, truth.ignored)
+        return matched
+
     @staticmethod
     def _surest(logits: Float[Tensor, "batch anchors"], per_level: Sequence[int], most: int) -> Tensor:
         """Of each level the places of the surest anchors, for each picture."""
@@ -131,13 +144,6 @@ class RegionProposals(nn.Module):
             chosen.append(best + start)
             start += count
         return torch.cat(chosen, dim=1)
-
-
-def _rows(out: Float[Tensor, "batch answers height width"], numbers: int) -> Float[Tensor, "batch anchors numbers"]:
-    """A map whose channels hold `numbers` for each anchor, as a row an anchor, position by position."""
-    batch, channels, height, width = out.shape
-    grouped = out.reshape(batch, channels // numbers, numbers, height, width)
-    return grouped.permute(0, 3, 4, 1, 2).reshape(batch, -1, numbers)
 
 
 def _level_of(rows: Tensor, per_level: Sequence[int]) -> Tensor:

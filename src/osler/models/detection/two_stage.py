@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from osler.models.detection.backbone import Backbone
 from osler.models.detection.mask_head import MaskHead
+from osler.models.detection.overlap_head import OverlapHead
 from osler.models.detection.region_head import RegionHead
 from osler.models.detection.region_proposals import RegionProposals
 from osler.structures.detections import Detections, TrueObjects
+from osler.structures.preprocessing import Preprocessing
 
 Images = Float[Tensor, "batch channels height width"]
 Maps = list[Float[Tensor, "batch channels height width"]]
@@ -27,6 +29,10 @@ class Proposer(Protocol):
         """The regions of each standardised picture, in its pixels."""
         ...
 
+    def standardised_by(self, preprocessing: Preprocessing) -> None:
+        """From here on pictures come standardised so."""
+        ...
+
 
 class TwoStageDetector(nn.Module):
     """Backbone, neck, proposals, and heads on the proposed regions.
@@ -37,6 +43,7 @@ class TwoStageDetector(nn.Module):
         proposals: who proposes: the network of Faster R-CNN, or a proposer that does not learn.
         regions: classes and boxes of the regions.
         masks: masks of what was found; None for a detector without.
+        overlaps: how well each box sits, which then decides what stays and moves it; None for a detector without.
         input_size: side in pixels of the pictures for which the detector is made.
     """
 
@@ -47,14 +54,27 @@ class TwoStageDetector(nn.Module):
         proposals: RegionProposals | Proposer,
         regions: RegionHead,
         masks: MaskHead | None = None,
+        overlaps: OverlapHead | None = None,
         *,
         input_size: int,
     ) -> None:
         super().__init__()
         self.backbone, self.neck, self.proposals = backbone, neck, proposals
-        self.regions, self.masks = regions, masks
+        self.regions, self.masks, self.overlaps = regions, masks, overlaps
         self.input_size = input_size
         self.minimum_size = 2 * max(backbone.strides)
+        self._preprocessing: Preprocessing | None = None
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How pictures become its input: a training sets it. A proposer that looks at pixels is told."""
+        return self._preprocessing
+
+    @preprocessing.setter
+    def preprocessing(self, preprocessing: Preprocessing) -> None:
+        self._preprocessing = preprocessing
+        if not isinstance(self.proposals, RegionProposals):
+            self.proposals.standardised_by(preprocessing)
 
     def levels(self, images: Images) -> Maps:
         """The maps on which all heads look."""
@@ -74,6 +94,8 @@ class TwoStageDetector(nn.Module):
         named |= self.regions.losses(levels, sampled, targets)
         if self.masks is not None:
             named |= self.masks.losses(levels, sampled, targets)
+        if self.overlaps is not None:
+            named |= self.overlaps.losses(levels, targets, size)
         return named
 
     def forward(self, images: Images) -> list[Detections]:
@@ -83,7 +105,10 @@ class TwoStageDetector(nn.Module):
             proposed = self.proposals.propose(self.proposals(levels, size), size)
         else:
             proposed = self.proposals(images)
-        found = self.regions.detect(levels, proposed, size)
+        if self.overlaps is None:
+            found = self.regions.detect(levels, proposed, size)
+        else:
+            found = self.overlaps.detect(levels, self.regions.candidates(levels, proposed, size), size)
         return found if self.masks is None else self.masks.detect(levels, found)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from osler.metrics.classification import ClassificationScores
+from osler.metrics.counts import ConfusionMatrix
 from osler.metrics.per_class import ClassRow
 from osler.metrics.thresholds import diagnose
 from osler.reports.confusion import NAMED, confusion_figure
@@ -30,16 +31,21 @@ def confusions(content: ReportContent) -> Section | None:
     note = f"{count(int(matrix.counts.sum()), f'{content.studied} picture')}; blank where there are none."
     if len(matrix.names) > NAMED:
         note += " Classes are numbered from 0, as in the table of all classes below."
-    kind = "cells dense" if 12 < len(matrix.names) <= NAMED else "cells"
-    drawing = Drawing("confusion", confusion_figure(matrix), "Confusion matrix", note, kind)
-    support = dict(zip(matrix.names, matrix.counts.sum(axis=1).tolist(), strict=True))
-    rows: list[list[object]] = [[t, p, f"{n:,}", percent(n / support[t])] for t, p, n in matrix.worst()]
-    heads = ["Truly", "Called", "Pictures", "Of its class"]
-    listed = table("Most frequent confusions", heads, rows, class_="pairs") if rows else None
     lede = (
         "Each row is a true class, each column an answer. A perfect network fills only the diagonal; what stands "
         "beside it shows which classes look alike to the network."
     )
+    return confusion_section(matrix, lede, note, "Pictures")
+
+
+def confusion_section(matrix: ConfusionMatrix, lede: str, note: str, counted: str) -> Section:
+    """A matrix with its note, and the most frequent confusions; `counted` says what was counted."""
+    kind = "cells dense" if 12 < len(matrix.names) <= NAMED else "cells"
+    drawing = Drawing("confusion", confusion_figure(matrix), "Confusion matrix", note, kind)
+    support = dict(zip(matrix.names, matrix.counts.sum(axis=1).tolist(), strict=True))
+    rows: list[list[object]] = [[t, p, f"{n:,}", percent(n / support[t])] for t, p, n in matrix.worst()]
+    heads = ["Truly", "Called", counted, "Of its class"]
+    listed = table("Most frequent confusions", heads, rows, class_="pairs") if rows else None
     return Section("confusion", "What is taken for what", lede, block(drawing.html(), listed), [drawing])
 
 

@@ -8,6 +8,7 @@ from osler.reports.curves import series
 from osler.reports.html import Html, definitions, element, join, table
 from osler.reports.measures import count, duration, sentence_case, spell, write_value
 from osler.reports.sections.classes import scores_of
+from osler.reports.sections.detections import found_of
 from osler.reports.sections.section import Section
 
 STATS = 4  # numbers beside the headline; more would compete with it
@@ -67,6 +68,8 @@ def story(content: ReportContent) -> list[object]:
         parts.append(
             f"{count(wrong, 'picture') if wrong else 'No picture'} of {len(outcome.indices):,} called wrongly. "
         )
+    if outcome is not None and content.subject.task == "detection":
+        parts.append(found_of(content, judged))
     if content.subject.counts.get("train"):
         parts.append(f"Trained on {count(content.subject.counts['train'], 'picture')}. ")
     if result.best_epoch is not None:

@@ -1,0 +1,61 @@
+"""A detector from a folder of pictures and boxes to a report, in one command."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import osler
+from osler.structures.errors import RecipeError
+from tiny_runs import write_png
+
+SMALL = {"backbone": "convnet", "backbone_options": {"widths": [16, 32, 32], "depth": 1}, "strides": [2, 4]}
+
+
+def coloured_patches(folder: Path, count: int = 40, side: int = 64) -> Path:
+    """Pictures with a red or blue rectangle in each half, as a list of objects; a fifth of them for validation."""
+    rng, lines = np.random.default_rng(0), ["path,x1,y1,x2,y2,label,split"]
+    for number in range(count):
+        image = rng.integers(20, 60, (side, side, 3)).astype(np.uint8)
+        part = "validation" if number >= 0.8 * count else "train"
+        for half in (0, side // 2):
+            wide, tall = rng.integers(14, 26, 2)
+            x, y = int(rng.integers(half, half + side // 2 - wide)), int(rng.integers(0, side - tall))
+            name = ("red", "blue")[rng.integers(2)]
+            image[y : y + tall, x : x + wide] = (230, 30, 30) if name == "red" else (30, 30, 230)
+            lines.append(f"{number}.png,{x},{y},{x + wide},{y + tall},{name},{part}")
+        write_png(folder / f"{number}.png", image)
+    (folder / "objects.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "objects.csv"
+
+
+@pytest.mark.slow
+@pytest.mark.craft("DE01")
+def test_a_detector_learns_coloured_patches_and_says_how_well(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data")
+    run = osler.train(
+        data=str(data), out=tmp_path / "run", quiet=True, epochs=6, batch_size=4, lr=2e-3, workers=0, augment="none",
+        precision="float32",
+        **{"model.name": "faster_rcnn_light", "model.size": 64, "model.options": {**SMALL, "channels": 32, "anchor": 12}},
+    )  # fmt: skip
+    assert run.metrics["ap50"] >= 0.9
+    history = [row["validation.ap50"] for row in run.history]
+    assert history[-1] > history[0]
+    again = osler.evaluate(run.path)
+    assert (again.split, again.metrics) == ("validation", pytest.approx(run.facts()["validation"]))
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    for section in ("Class by class", "Why it is wrong", "What is taken for what", "At every score"):
+        assert section in page
+    (answer,) = run.predict(tmp_path / "data" / "39.png")
+    lines = [line.split(",") for line in data.read_text(encoding="utf-8").splitlines() if line.startswith("39.png")]
+    found = sorted((o["class"], o["box"][0]) for o in answer.described["objects"][:2])  # the surest two
+    expected = sorted((line[5], float(line[1])) for line in lines)
+    assert [name for name, _ in found] == [name for name, _ in expected]
+    np.testing.assert_allclose([x for _, x in found], [x for _, x in expected], atol=6)
+
+
+def test_the_mean_over_mirror_images_is_refused(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data", count=10)
+    with pytest.raises(RecipeError, match="no mean"):
+        osler.train(data=str(data), out=tmp_path / "run", quiet=True, **{"model.mirror": True})
+    assert not (tmp_path / "run").exists()
