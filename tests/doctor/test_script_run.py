@@ -89,7 +89,11 @@ def test_an_endless_script_stops_at_its_budget(tmp_path: Path) -> None:
 def test_ctrl_c_still_gives_the_findings_so_far(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print('go', flush=True)\n" + TRAINING.format(steps=10**9))
     process = subprocess.Popen(
-        [OSLER, "doctor", "train.py", "--json", "answer.json"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [OSLER, "doctor", "train.py", "--json", "answer.json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "go\n"
