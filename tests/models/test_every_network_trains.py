@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from osler.lab.small_sets import digits
 from osler.models.data_initialisation import NeedsData
-from osler.models.registry import create_model, list_models, model_options
+from osler.models.registry import create_model, family, list_models, model_options
 
 NARROW, STEPS = 0.25, 60
 # Of AdamW, tried in turn: no one rate suits networks with and without norm layers, and VGG-19 without wants the lowest.
@@ -15,6 +15,8 @@ RATES = (1e-3, 2e-4, 5e-3, 1e-4)
 # belief network has its own test: its sigmoid layers want more steps than these.
 ELSEWHERE = ("plain44", "plain56", "deep_belief_network")
 NAMES = [name for name in list_models() if name not in ELSEWHERE]
+# The first of each family is tried always, its other depths where tests may be slow.
+FIRST = list({family(name): name for name in reversed(NAMES)}.values())
 
 
 def pictures(side: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,7 +48,7 @@ def falls_by_half(name: str, rate: float, **options: object) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n if n in FIRST else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
 def test_a_narrow_one_learns(name: str) -> None:
     narrow = {"width": NARROW} if "width" in model_options(name) else {}
     assert any(falls_by_half(name, rate, **narrow) for rate in RATES)

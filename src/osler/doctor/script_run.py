@@ -4,6 +4,7 @@ Nothing here imports PyTorch: the watch is installed at the moment at which the 
 the script sets before (threads, devices) keeps its effect.
 """
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -147,6 +148,7 @@ def _watching() -> Iterator[list["Watch"]]:
         watch = Watch()
         watch.install()
         watched.append(watch)
+        gc.freeze()  # what was imported stays: else our objects, many and small, have it all searched again and again
 
     finder = _WhenImported("torch", begin)
     if "torch" in sys.modules:
@@ -160,6 +162,7 @@ def _watching() -> Iterator[list["Watch"]]:
             sys.meta_path.remove(finder)
         for watch in watched:
             watch.uninstall()
+            gc.unfreeze()
 
 
 class _WhenImported(importlib.abc.MetaPathFinder):
