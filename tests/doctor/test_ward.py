@@ -51,7 +51,7 @@ def run(command: list[str], folder: Path) -> str:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False).stdout
 
 
-def judge(script: Path, folder: Path) -> None:
+def assert_judged_rightly(script: Path, folder: Path) -> None:
     """A sick script is named and located; any other is called healthy."""
     answer = examined(script, folder)
     name, _, kind = script.stem.rpartition(".")
@@ -74,7 +74,7 @@ def is_at(where: dict[str, Any], label: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("script", SCRIPTS[::10], ids=names(SCRIPTS[::10]))
 def test_every_tenth_script_is_judged_rightly(script: Path, tmp_path: Path) -> None:
-    judge(script, tmp_path)
+    assert_judged_rightly(script, tmp_path)
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_every_tenth_script_is_judged_rightly(script: Path, tmp_path: Path) -> N
     "script", [s for s in SCRIPTS if s not in SCRIPTS[::10]], ids=names([s for s in SCRIPTS if s not in SCRIPTS[::10]])
 )
 def test_the_others_are_judged_rightly(script: Path, tmp_path: Path) -> None:
-    judge(script, tmp_path)
+    assert_judged_rightly(script, tmp_path)
 
 
 CLEAN = [script for script in SCRIPTS if script.stem.endswith(".clean")]

@@ -60,11 +60,13 @@ def test_evaluation_and_prediction_use_them(run: Run, tmp_path: Path, monkeypatc
 
 def test_a_network_without_them_is_left_alone(tmp_path: Path) -> None:
     prepared = tiny_preparation()
+    before = {name: value.clone() for name, value in prepared.training.model.state_dict().items()}
 
     class NoFolder:
         """A run whose files nobody may ask for."""
 
     fit_own_estimators(prepared.training, artefact=prepared.artefact, folder=NoFolder())  # type: ignore[arg-type]
+    assert all(torch.equal(value, before[name]) for name, value in prepared.training.model.state_dict().items())
 
 
 def test_the_last_checkpoint_is_of_the_gradients_stage(run: Run) -> None:

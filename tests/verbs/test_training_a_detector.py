@@ -59,3 +59,12 @@ def test_the_mean_over_mirror_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no mean"):
         osler.train(data=str(data), out=tmp_path / "run", quiet=True, **{"model.mirror": True})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_classifier_is_no_detector_and_a_detector_no_classifier(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data", count=10)
+    with pytest.raises(RecipeError, match=r"model.options.backbone=resnet18"):
+        osler.train(data=str(data), out=tmp_path / "run", quiet=True, model="resnet18")
+    with pytest.raises(RecipeError, match="finds objects"):
+        osler.train(data="digits", out=tmp_path / "run", quiet=True, model="yolo_v3_light", **{"model.size": 64})
+    assert not (tmp_path / "run").exists()

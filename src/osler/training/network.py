@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from osler.data.source import DataSource
 from osler.models.public_weights import is_public
-from osler.models.registry import create_model
+from osler.models.registry import create_model, list_detectors, list_models
 from osler.structures.errors import RecipeError
 from osler.structures.preprocessing import Preprocessing
+from osler.tasks.building import BY_KIND
 from osler.tasks.task import Task
 from osler.training.recipe import ResolvedRecipe
 from osler.training.starting_weights import SMALL_PICTURE
@@ -41,6 +42,7 @@ def make_model(
         _check_outputs(module, task, preprocessing)
         return resolved, module, {"name": None, "class": kind}
     section = resolved.recipe.model
+    _refuse_other_kind(section.name, task)
     architecture = {
         "name": section.name,
         "num_classes": task.outputs,
@@ -56,6 +58,23 @@ def make_model(
         )
     _check_outputs(model, task, preprocessing)
     return resolved, model, architecture
+
+
+def _refuse_other_kind(name: str, task: Task) -> None:
+    """A network that classifies is a detector's backbone, and no detector; nor does a detector classify.
+
+    Raises:
+        RecipeError: the network is of the other kind.
+    """
+    if task.name == "detection" and name in list_models():
+        raise RecipeError(
+            f"{name} gives an answer for the whole picture, and this data has objects. As a detector's backbone: "
+            f"model=faster_rcnn_light model.options.backbone={name}. Detectors: {', '.join(list_detectors())}."
+        )
+    if task.name in BY_KIND.values() and task.name != "detection" and name in list_detectors():
+        raise RecipeError(
+            f"{name} finds objects, and this data has none: {task.name} needs a network such as resnet18 (osler models)."
+        )
 
 
 def _check_outputs(model: nn.Module, task: Task, preprocessing: Preprocessing) -> None:
