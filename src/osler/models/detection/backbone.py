@@ -5,7 +5,7 @@ needs is dropped. What is left is a plain module with the network's own submodul
 any other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxtyping import Float
@@ -48,7 +48,7 @@ def make_backbone(
     strides: Sequence[int],
     weights: str = "none",
     frozen_norms: bool = False,
-    **options: object,
+    options: Mapping[str, Any] | None = None,
 ) -> Backbone:
     """A registered network, cut at the deepest map of each stride.
 
@@ -64,7 +64,7 @@ def make_backbone(
     Raises:
         RecipeError: the network has no map of one of the strides; the message lists those that it has.
     """
-    network = create_model(name, num_classes=1000, in_channels=in_channels, weights=weights, **options)
+    network = create_model(name, num_classes=1000, in_channels=in_channels, weights=weights, **(options or {}))
     by_stride = {m.stride: m for m in feature_maps(network)}
     missing = [s for s in strides if s not in by_stride]
     if missing:

@@ -109,7 +109,7 @@ def pyramid_detector(
         strides=strides or scale.strides,
         weights=backbone_weights,
         frozen_norms=frozen_norms,
-        **(backbone_options or {}),
+        options=backbone_options,
     )
     depth = channels or scale.channels
     neck = FeaturePyramid(body.channels, depth, extra="pool", strides=body.strides)

@@ -91,7 +91,7 @@ def retinanet(
         strides=strides,
         weights=backbone_weights,
         frozen_norms=frozen_norms,
-        **(backbone_options or {}),
+        options=backbone_options,
     )
     depth = channels or scale.channels
     neck = FeaturePyramid(body.channels, depth, extra=scale.extra, strides=body.strides)

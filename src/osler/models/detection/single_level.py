@@ -160,7 +160,7 @@ class _Start:
             strides=(stride,),
             weights=self.weights,
             frozen_norms=frozen_norms,
-            **self.options,
+            options=self.options,
         )
 
     def head(self, body: Backbone, features: str, num_classes: int, scale: OneLevel, rule: RegionRule) -> RegionHead:

@@ -102,7 +102,7 @@ def ssd_light(
         strides=strides,
         weights=backbone_weights,
         frozen_norms=frozen_norms,
-        **(backbone_options or {}),
+        options=backbone_options,
     )
     neck = FurtherMaps(body.channels, (HALVE,) * further, norm=nn.BatchNorm2d)
     boxes = boxes_over(len(neck.channels), smallest)

@@ -77,7 +77,7 @@ def yolo_free(
         strides=strides,
         weights=backbone_weights,
         frozen_norms=frozen_norms,
-        **(backbone_options or {}),
+        options=backbone_options,
     )
     depth = channels or scale.channels
     return OneStageDetector(

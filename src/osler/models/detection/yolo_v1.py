@@ -119,7 +119,7 @@ def yolo_v1(
         strides=(stride,),
         weights=backbone_weights,
         frozen_norms=frozen_norms,
-        **(backbone_options or {}),
+        options=backbone_options,
     )
     return OneStageDetector(
         body,

@@ -84,7 +84,7 @@ def yolo_v3(
         strides=strides,
         weights=backbone_weights,
         frozen_norms=frozen_norms,
-        **(backbone_options or {}),
+        options=backbone_options,
     )
     depth = channels or scale.channels
     layout = CellAnchors(dealt(shapes or published_shapes(scale.input_size), len(strides)), body.strides)
