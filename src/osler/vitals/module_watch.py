@@ -22,7 +22,7 @@ from osler.vitals.module_tree import Births, describe, finish, parameters
 from osler.vitals.producers import LAYER, SITE, notes
 from osler.vitals.sites import persons_site
 from osler.vitals.state import Patches, State
-from osler.vitals.summaries import between_samples, summarise
+from osler.vitals.summaries import between_samples, flat_units, summarise
 
 NETWORKS_HELD = 8
 CALLS_SAMPLED = 64  # of a layer within a step
@@ -295,10 +295,7 @@ def _units(layer: LayerSeen, output: Tensor) -> float:
         return math.nan
     values = output.detach()
     axis = 1 if values.ndim != 3 else 2
-    rest = [d for d in range(values.ndim) if d != axis]
-    low, high = values.amin(rest), values.amax(rest)
-    silent = ((low == 0) & (high == 0)).cpu().numpy()
-    constant = (low == high).cpu().numpy()
+    silent, constant = flat_units(values, axis)
     layer.units = len(silent)
     if layer.silent_units is None or layer.constant_units is None or len(layer.silent_units) != len(silent):
         layer.silent_units, layer.constant_units = silent, constant
