@@ -7,8 +7,8 @@ collectives; gradients are averaged once per update, which serves any number of 
 
 import os
 import platform
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from osler.structures.errors import TrainingError
+from osler.training.depthwise_precision import DepthwiseInFloat32
 from osler.training.section import TrainSection
 
 # Below this many multiply-adds for a picture, casting to bfloat16 costs more than it saves (benchmarks/precision.py).
@@ -125,11 +126,15 @@ class Engine:
                 tensor.data.copy_(self.fabric.broadcast(tensor.data))
         return module
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
         """The context in which forward passes run."""
         if self.precision is None:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.precision)
+            yield
+            return
+        depthwise = DepthwiseInFloat32() if self.device.type == "cpu" else nullcontext()
+        with torch.autocast(self.device.type, self.precision), depthwise:
+            yield
 
     def backward(self, loss: Tensor) -> None:
         """Backpropagation of a loss, scaled where float16 needs it."""
