@@ -12,7 +12,7 @@ Change = Callable[[list[float], int], list[float]]  # of a box x, y, width, heig
 SIDE = 128
 MODEL = "model=faster_rcnn_light"
 SMALL = (
-    "model.options={backbone: mobilenet_v3_small, backbone_options: {width: 0.125}, channels: 16}",
+    "model.options={backbone: {name: mobilenet_v3_small, options: {width: 0.125}}, channels: 16}",
     f"model.size={SIDE}",
     "train.batch_size=4",
 )

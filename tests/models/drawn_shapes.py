@@ -10,7 +10,7 @@ from osler.structures.detections import TrueObjects
 
 CLASSES = 2  # squares, discs
 SIDE = 64
-SMALL = {"backbone": "resnet18", "backbone_options": {"width": 0.125}}
+SMALL = {"backbone": {"name": "resnet18", "options": {"width": 0.125}}}
 
 
 def truth(*rows: tuple[float, float, float, float, int], ignored: Sequence[int] = ()) -> TrueObjects:

@@ -17,7 +17,7 @@ from osler.ops.box_coding import SSD_WEIGHTS, encode_boxes, encode_distances, en
 CPU = torch.device("cpu")
 SURE = 12.0  # a raw score of nearly 1
 TRUE = truth((10, 12, 34, 40, 1), (50, 20, 90, 80, 0), (8, 70, 30, 90, 2))
-LEVELS = {"strides": (8, 16), "backbone": "resnet18", "backbone_options": {"width": 0.125}}
+LEVELS = {"strides": (8, 16), "backbone": {"name": "resnet18", "options": {"width": 0.125}}}
 
 
 def separate(count: int) -> Tensor:

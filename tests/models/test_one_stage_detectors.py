@@ -14,7 +14,7 @@ from osler.models.registry import create_model, family, list_detectors, model_op
 from osler.structures.detections import Detections
 from osler.structures.errors import RecipeError
 
-BACKBONE = {"backbone": "resnet18", "backbone_options": {"width": 0.125}}
+BACKBONE = {"backbone": {"name": "resnet18", "options": {"width": 0.125}}}
 LEVELS = {"strides": (8, 16), "channels": 32, **BACKBONE}
 SMALL: dict[str, dict[str, object]] = {  # each kind, small enough for pictures of 64 pixels
     "retinanet_light": {"anchor": 12.0, **LEVELS},
@@ -175,7 +175,7 @@ def test_the_other_fillings_learn_by_heart_too(name: str, options: dict[str, obj
 
 @pytest.mark.parametrize("name", [n for n in SMALL if "backbone" in model_options(n)])
 def test_any_network_is_a_backbone(name: str) -> None:
-    options = {**SMALL[name], "backbone": "mobilenet_v3_small", "backbone_options": {"width": 0.25}}
+    options = {**SMALL[name], "backbone": {"name": "mobilenet_v3_small", "options": {"width": 0.25}}}
     model = create_model(name, num_classes=3, in_channels=1, **options)
     assert len(model.eval()(torch.zeros(1, 1, SIDE, SIDE))) == 1
 

@@ -72,7 +72,7 @@ def test_ssd_starts_from_a_trained_vgg_of_which_every_third_row_and_fourth_unit_
 
 def test_a_narrow_ssd_has_no_trained_weights() -> None:
     with pytest.raises(RecipeError, match="width 1; given: width=0.5"):
-        create_model("ssd300", num_classes=2, width=0.5, backbone_weights="torchvision")
+        create_model("ssd300", num_classes=2, width=0.5, vgg_weights="torchvision")
 
 
 @pytest.mark.craft("DE29")

@@ -75,7 +75,7 @@ def test_keys_shapes_and_parameters_are_theirs(name: str, names_of: object) -> N
 @pytest.mark.parametrize("name", [n for n in NAMES if "resnet" in n])
 def test_with_frozen_norms_the_keys_stay_and_their_numbers_are_no_parameters(name: str) -> None:
     public = find_public("torchvision", name)
-    model = on_meta(public, frozen_norms=True)
+    model = on_meta(public, backbone={"frozen_norms": True})
     assert set(model.state_dict()) == {public.key(key) for key in shapes(name)}
     norms = [shape for key, shape in shapes(name).items() if re.search(r"(bn\d|downsample\.1)\.(weight|bias)$", key)]
     trained = facts()[f"torchvision/{name}"]["parameters"] - sum(shape[0] for shape in norms)

@@ -1,5 +1,6 @@
 """The generations of R-CNN on the same small pictures."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from osler.data.objects.digits_in_the_wild import DigitsInTheWild
 from osler.metrics.detection import coco_numbers
-from osler.models.detection import region_estimators, single_level
+from osler.models.detection import backbone, region_estimators, single_level
 from osler.models.registry import create_model
 from osler.ops import box_iou
 from osler.ops.box_coding import decode_boxes
@@ -163,18 +164,18 @@ def test_anchors_that_leave_the_picture_train_nothing() -> None:
 
 def test_public_weights_start_the_layers_that_the_backbone_has(monkeypatch: pytest.MonkeyPatch) -> None:
     network = create_model("vgg11", num_classes=1000, width=0.125)
-    make, asked = single_level.make_backbone, []
+    asked = []
 
-    def without_weights(name: str, *, weights: str, **options: Any) -> nn.Module:
-        asked.append(weights)
-        return make(name, **options)
+    def trained(name: str, *, weights: str, **options: Any) -> nn.Module:
+        asked.append((name, weights))
+        return copy.deepcopy(network)
 
-    monkeypatch.setattr(single_level, "make_backbone", without_weights)
-    monkeypatch.setattr(single_level, "create_model", lambda *_, **__: network)
+    monkeypatch.setattr(backbone, "create_model", trained)
     scale = replace(single_level.FULL, backbone="vgg11", width=network.classifier[0].out_features)
-    head = single_level.fast_rcnn(scale, 2, backbone_options={"width": 0.125}, backbone_weights="torchvision").regions
-    assert asked == ["torchvision"]
+    choice = backbone.BackboneChoice(weights="torchvision", options={"width": 0.125})
+    head = single_level.fast_rcnn(scale, 2, backbone=choice).regions
+    assert set(asked) == {("vgg11", "torchvision")}
     torch.testing.assert_close(head.fc6.weight, network.classifier[0].weight)
     torch.testing.assert_close(head.fc7.bias, network.classifier[3].bias)
     narrow = replace(scale, width=64)  # no layer of that shape: it starts anew
-    single_level.fast_rcnn(narrow, 2, backbone_options={"width": 0.125}, backbone_weights="torchvision")
+    single_level.fast_rcnn(narrow, 2, backbone=choice)

@@ -87,7 +87,7 @@ def test_what_it_found_in_an_evaluation_may_train() -> None:
 
 @pytest.mark.parametrize("name", ["fast_rcnn_light", "rcnn_light"])
 def test_the_standardisation_reaches_the_search_and_is_saved_with_the_weights(name: str) -> None:
-    options = {"backbone": "resnet18", "backbone_options": {"width": 0.125}}
+    options = {"backbone": {"name": "resnet18", "options": {"width": 0.125}}}
     model = create_model(name, num_classes=2, **options)
     assert model.preprocessing is None
     model.preprocessing = ODD

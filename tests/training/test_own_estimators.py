@@ -19,7 +19,7 @@ from osler.verbs.predict import predict
 from osler.verbs.run import Run
 from tiny_runs import tiny_preparation, tiny_run
 
-OPTIONS = {"backbone": "convnet", "backbone_options": {"widths": [8, 16], "depth": 1}, "side": 24, "most": 30}
+OPTIONS = {"backbone": {"name": "convnet", "options": {"widths": [8, 16], "depth": 1}}, "side": 24, "most": 30}
 RCNN = {"model.name": "rcnn_light", "model.options": OPTIONS, "model.size": 96, "batch_size": 4}
 
 

@@ -49,7 +49,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def weights(place: Path, model: torch.nn.Module, *, threshold: float = 0.5, name: str | None = None) -> Path:
     """A trained detector as a file."""
-    options = {"backbone": "convnet", "backbone_options": {"widths": [8, 8, 8], "depth": 1}, "strides": [2, 4]}
+    options = {"backbone": {"name": "convnet", "options": {"widths": [8, 8, 8], "depth": 1}}, "strides": [2, 4]}
     made = {"name": name, "num_classes": 1, "in_channels": 3, "options": options}
     preprocessing = Preprocessing(size=(64, 64), fit="pad", names=("patch",))
     save_artefact(Artefact(model, preprocessing, Detection(("patch",), threshold=threshold), made), place)
@@ -131,7 +131,7 @@ def test_a_class_that_the_detector_does_not_know_is_refused(finder: Path, scenes
 
 def test_an_untrained_detector_of_the_registry_answers_at_the_command_line(tmp_path: Path, scenes: Path) -> None:
     torch.manual_seed(0)
-    options = {"backbone": "convnet", "backbone_options": {"widths": [8, 8, 8], "depth": 1}, "strides": (2, 4)}
+    options = {"backbone": {"name": "convnet", "options": {"widths": [8, 8, 8], "depth": 1}}, "strides": (2, 4)}
     model = osler.create_model("faster_rcnn_light", num_classes=1, channels=8, **options)
     made = {"name": "faster_rcnn_light", "num_classes": 1, "in_channels": 3, "options": {**options, "channels": 8}}
     preprocessing = Preprocessing(size=(64, 64), fit="pad", names=("patch",))

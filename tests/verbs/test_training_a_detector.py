@@ -9,7 +9,7 @@ import osler
 from osler.structures.errors import RecipeError
 from tiny_runs import write_png
 
-SMALL = {"backbone": "convnet", "backbone_options": {"widths": [16, 32, 32], "depth": 1}, "strides": [2, 4]}
+SMALL = {"backbone": {"name": "convnet", "options": {"widths": [16, 32, 32], "depth": 1}}, "strides": [2, 4]}
 
 
 def coloured_patches(folder: Path, count: int = 40, side: int = 64) -> Path:

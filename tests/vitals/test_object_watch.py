@@ -110,8 +110,7 @@ def test_the_anchors_and_strides_of_our_detectors_are_known() -> None:
     net = create_model(
         "faster_rcnn_light",
         num_classes=2,
-        backbone="mobilenet_v3_small",
-        backbone_options={"width": 0.125},
+        backbone={"name": "mobilenet_v3_small", "options": {"width": 0.125}},
         channels=16,
     )
     anchors = anchors_of(net)

@@ -20,7 +20,7 @@ from osler.models.registry import create_model
 from osler.structures.detections import TrueObjects
 
 FOCUSES = (0.0, 0.5, 1.0, 2.0, 5.0)  # gamma; 0 is cross-entropy
-BACKBONE: dict[str, Any] = {"backbone": "resnet18", "backbone_options": {"width": 0.125}}
+BACKBONE: dict[str, Any] = {"backbone": {"name": "resnet18", "options": {"width": 0.125}}}
 
 
 @dataclass(frozen=True, slots=True)

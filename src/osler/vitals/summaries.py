@@ -63,7 +63,8 @@ def as_stored(tensor: Tensor, first: int = 0) -> Tensor:
     """
     if tensor.is_contiguous():
         return tensor
-    order = sorted(range(first, tensor.ndim), key=lambda axis: -tensor.stride(axis))
+    strides = tensor.stride()
+    order = sorted(range(first, tensor.ndim), key=lambda axis: -strides[axis])
     return tensor.permute([*range(first), *order])
 
 

@@ -5,10 +5,12 @@ needs is dropped. What is left is a plain module with the network's own submodul
 any other.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jaxtyping import Float
+from pydantic import ConfigDict
 from torch import Tensor, fx, nn
 
 from osler.models.registry import FeatureMap, create_model, feature_maps
@@ -41,41 +43,68 @@ class Backbone(nn.Module):
         return list(self.body(images))
 
 
-def make_backbone(
-    name: str,
-    *,
-    in_channels: int = 3,
-    strides: Sequence[int],
-    weights: str = "none",
-    frozen_norms: bool = False,
-    options: Mapping[str, Any] | None = None,
-) -> Backbone:
-    """A registered network, cut at the deepest map of each stride.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneChoice:
+    """The network over which a detector is built, where its name alone does not say enough.
 
-    Args:
-        name: a registered network, or a person's own as `my_net.py:Net`.
-        in_channels: of the pictures.
-        strides: pixels of the picture per position of the wanted maps, finest first.
-        weights: as for `create_model`.
+    Attributes:
+        name: a registered network, or a person's own as `my_net.py:Net`; None: the detector's own.
+        weights: from which it starts: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
         frozen_norms: batch norm with fixed statistics and parameters, as detectors use that see one or two pictures at
             a time (He et al. 2017, "Mask R-CNN", code; Ren et al. 2015 kept ResNet's norms fixed).
         options: of the network.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str | None = None
+    weights: str = "none"
+    frozen_norms: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def network(self, in_channels: int, num_classes: int = 1000) -> nn.Module:
+        """The whole network, with its classifier."""
+        if self.name is None:
+            raise RecipeError("A backbone needs the name of its network.")
+        network = create_model(
+            self.name, num_classes=num_classes, in_channels=in_channels, weights=self.weights, **self.options
+        )
+        if self.frozen_norms:
+            freeze_batch_norms(network)
+        elif self.weights == "none":
+            follow_quickly(network)
+        return network
+
+
+BackboneOption = str | BackboneChoice | None
+
+
+def chosen(backbone: BackboneOption, own: str) -> BackboneChoice:
+    """The choice that an option makes, of a detector whose own backbone is `own`."""
+    choice = BackboneChoice(name=backbone) if isinstance(backbone, str) else backbone or BackboneChoice()
+    return replace(choice, name=choice.name or own)
+
+
+def make_backbone(backbone: BackboneOption, own: str, *, in_channels: int = 3, strides: Sequence[int]) -> Backbone:
+    """A network, cut at the deepest map of each stride.
+
+    Args:
+        backbone: which, as a person chose.
+        own: the detector's own, where the choice leaves that open.
+        in_channels: of the pictures.
+        strides: pixels of the picture per position of the wanted maps, finest first.
 
     Raises:
         RecipeError: the network has no map of one of the strides; the message lists those that it has.
     """
-    network = create_model(name, num_classes=1000, in_channels=in_channels, weights=weights, **(options or {}))
+    choice = chosen(backbone, own)
+    network = choice.network(in_channels)
     by_stride = {m.stride: m for m in feature_maps(network)}
     missing = [s for s in strides if s not in by_stride]
     if missing:
         has = ", ".join(map(str, sorted(by_stride)))
-        raise RecipeError(f"{name} has no feature map of stride {missing[0]}; its maps have strides {has}.")
-    backbone = Backbone(network, [by_stride[s] for s in strides])
-    if frozen_norms:
-        freeze_batch_norms(backbone)
-    elif weights == "none":
-        follow_quickly(backbone)
-    return backbone
+        raise RecipeError(f"{choice.name} has no feature map of stride {missing[0]}; its maps have strides {has}.")
+    return Backbone(network, [by_stride[s] for s in strides])
 
 
 def follow_quickly(network: nn.Module) -> None:

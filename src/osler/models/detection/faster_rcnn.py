@@ -13,11 +13,11 @@ light ones train on two cores: narrower pyramid and heads, fewer proposals, anch
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Gt, Len
 
-from osler.models.detection.backbone import make_backbone
+from osler.models.detection.backbone import BackboneOption, make_backbone
 from osler.models.detection.mask_head import MaskHead
 from osler.models.detection.region_features import POOLS, RegionFeatures
 from osler.models.detection.region_head import RegionHead, RegionRule
@@ -75,10 +75,7 @@ def pyramid_detector(
     with_masks: bool,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     strides: Annotated[tuple[int, ...], Len(1)] | None = None,
     channels: Annotated[int, Gt(0)] | None = None,
     anchor: Annotated[float, Gt(0)] | None = None,
@@ -92,10 +89,7 @@ def pyramid_detector(
         with_masks: whether a mask is found for each object.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         strides: of the backbone's maps that the pyramid takes, finest first, each twice the one before.
         channels: of the pyramid.
         anchor: side in pixels of the anchors of the finest level; each level's are twice the one's before.
@@ -103,14 +97,7 @@ def pyramid_detector(
         features: how a region is cut from a level: `align` (He et al. 2017), `pool` (Girshick 2015), or `precise` (Jiang
             et al. 2018).
     """
-    body = make_backbone(
-        backbone or scale.backbone,
-        in_channels=in_channels,
-        strides=strides or scale.strides,
-        weights=backbone_weights,
-        frozen_norms=frozen_norms,
-        options=backbone_options,
-    )
+    body = make_backbone(backbone, scale.backbone, in_channels=in_channels, strides=strides or scale.strides)
     depth = channels or scale.channels
     neck = FeaturePyramid(body.channels, depth, extra="pool", strides=body.strides)
     sizes = tuple(((anchor or scale.anchor) * 2**level,) for level in range(len(neck.strides)))

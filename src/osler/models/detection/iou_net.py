@@ -12,10 +12,11 @@ object. What stays of many boxes is decided by that prediction, and what stays c
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Len
 
+from osler.models.detection.backbone import BackboneOption
 from osler.models.detection.box_refinement import RefinementRule
 from osler.models.detection.faster_rcnn import FULL, LIGHT, Scale, pyramid_detector
 from osler.models.detection.overlap_head import OverlapHead, OverlapRule
@@ -28,10 +29,7 @@ def iou_net(
     scale: Scale,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     strides: Annotated[tuple[int, ...], Len(1)] | None = None,
     channels: Annotated[int, Gt(0)] | None = None,
     anchor: Annotated[float, Gt(0)] | None = None,
@@ -44,10 +42,7 @@ def iou_net(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         strides: of the backbone's maps that the pyramid takes, finest first, each twice the one before.
         channels: of the pyramid.
         anchor: side in pixels of the anchors of the finest level; each level's are twice the one's before.
@@ -60,9 +55,6 @@ def iou_net(
         num_classes,
         in_channels,
         backbone,
-        backbone_options,
-        backbone_weights,
-        frozen_norms,
         strides,
         channels,
         anchor,

@@ -15,7 +15,7 @@ fitted the network's own classifier answers, without moving boxes (appendix B co
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -23,13 +23,13 @@ from annotated_types import Ge, Gt
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osler.models.detection.backbone import Backbone, follow_quickly
+from osler.models.detection.backbone import Backbone, BackboneOption, chosen
 from osler.models.detection.region_estimators import Lessons, RegionEstimators, Seen
 from osler.models.detection.region_head import class_of
 from osler.models.detection.selective_proposals import SearchRule, SelectiveProposals, Ways
 from osler.models.detection.warped_crops import warped_crops
 from osler.models.head import features_of, find_head
-from osler.models.registry import FeatureMap, create_model, detectors, feature_maps
+from osler.models.registry import FeatureMap, detectors, feature_maps
 from osler.ops.box_coding import decode_boxes
 from osler.ops.boxes import clip_boxes_to_image
 from osler.ops.matching import max_iou_match
@@ -244,9 +244,7 @@ def rcnn(
     row: Row,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
+    backbone: BackboneOption = None,
     side: Annotated[int, Gt(0)] | None = None,
     context: Annotated[int, Ge(0)] | None = None,
     windows: Annotated[int, Ge(4)] = 128,
@@ -259,20 +257,14 @@ def rcnn(
         row: of the table.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network that describes its feature maps, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         side: of a crop in pixels.
         context: of these at each edge that show what is around the region.
         windows: regions of a batch that the network learns from, a quarter of them objects at most.
         search: ways of grouping pixels: `single`, `fast`, `quality`.
         most: regions of a picture.
     """
-    network = create_model(
-        backbone or row.backbone, in_channels=in_channels, weights=backbone_weights, **(backbone_options or {})
-    )
-    if backbone_weights == "none":
-        follow_quickly(network)
+    network = chosen(backbone, row.backbone).network(in_channels)
     own, wide = row.search, side or row.crops.side
     around = round(row.crops.context * wide / row.crops.side) if context is None else context
     rule = CropRule(wide, around, Balance(windows, row.crops.windows.positive_share))

@@ -16,14 +16,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt, Le, Len
 from torch import Tensor, nn
 
 from osler.models.detection.anchor_reading import AnchorReading, FocalTerm
-from osler.models.detection.backbone import make_backbone
+from osler.models.detection.backbone import BackboneOption, make_backbone
 from osler.models.detection.dense_head import DenseHead, prior_logit
 from osler.models.detection.kept_answers import KeepRule
 from osler.models.detection.one_stage import OneStageDetector
@@ -57,10 +57,7 @@ def retinanet(
     scale: Scale,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     strides: Annotated[tuple[int, ...], Len(1)] = (8, 16, 32),
     channels: Annotated[int, Gt(0)] | None = None,
     anchor: Annotated[float, Gt(0)] | None = None,
@@ -74,10 +71,7 @@ def retinanet(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         strides: of the backbone's maps that the pyramid takes, finest first, each twice the one before.
         channels: of the pyramid and the towers.
         anchor: side in pixels of the smallest anchor of the finest level.
@@ -85,14 +79,7 @@ def retinanet(
         alpha: of the focal loss: weight of the objects' classes; negative: none weighs.
         background_column: a column of scores before the classes', without meaning, as in torchvision's weights.
     """
-    body = make_backbone(
-        backbone or scale.backbone,
-        in_channels=in_channels,
-        strides=strides,
-        weights=backbone_weights,
-        frozen_norms=frozen_norms,
-        options=backbone_options,
-    )
+    body = make_backbone(backbone, scale.backbone, in_channels=in_channels, strides=strides)
     depth = channels or scale.channels
     neck = FeaturePyramid(body.channels, depth, extra=scale.extra, strides=body.strides)
     anchors = retinanet_levels(anchor or scale.anchor, len(neck.strides))

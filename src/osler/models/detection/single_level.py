@@ -15,18 +15,18 @@ well (Girshick 2015, section 2.2). `faster_rcnn` is the later form, on a feature
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Gt, Len
 from torch import nn
 
-from osler.models.detection.backbone import Backbone, make_backbone
+from osler.models.detection.backbone import Backbone, BackboneChoice, BackboneOption, chosen, make_backbone
 from osler.models.detection.region_features import POOLS, RegionFeatures
 from osler.models.detection.region_head import RegionHead, RegionRule
 from osler.models.detection.region_proposals import ProposalRule, RegionProposals
 from osler.models.detection.selective_proposals import SearchRule, SelectiveProposals, Ways
 from osler.models.detection.two_stage import TwoStageDetector
-from osler.models.registry import create_model, detectors
+from osler.models.registry import detectors
 from osler.ops.anchors import AnchorLevels
 from osler.ops.matching import FAST_RCNN
 from osler.ops.sampling import Balance
@@ -75,10 +75,7 @@ def fast_rcnn(
     scale: OneLevel,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     stride: Annotated[int, Gt(0)] = 16,
     features: Literal["pool", "align", "precise"] = "pool",
     search: Ways | None = None,
@@ -90,17 +87,14 @@ def fast_rcnn(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         stride: of the backbone's map from which regions are cut.
         features: how they are cut: `pool` (Girshick 2015), `align` (He et al. 2017), `precise` (Jiang et al. 2018).
         search: ways of grouping pixels: `single`, `fast`, `quality`.
         most: regions of a picture.
     """
-    start = _Start(backbone or scale.backbone, in_channels, backbone_weights, backbone_options or {})
-    body = start.backbone(stride, frozen_norms)
+    start = _Start(chosen(backbone, scale.backbone), in_channels)
+    body = start.body(stride)
     own = scale.search
     rule = SearchRule(search or own.ways, most or own.most, own.longest, own.smallest)
     head = start.head(body, features, num_classes, scale, scale.fast)
@@ -112,10 +106,7 @@ def faster_rcnn_2015(
     scale: OneLevel,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     stride: Annotated[int, Gt(0)] = 16,
     features: Literal["pool", "align", "precise"] = "pool",
     sizes: Annotated[tuple[float, ...], Len(1)] | None = None,
@@ -127,17 +118,14 @@ def faster_rcnn_2015(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         stride: of the backbone's map.
         features: how regions are cut: `pool` (Girshick 2015), `align` (He et al. 2017), `precise` (Jiang et al. 2018).
         sizes: sides in pixels of the anchors, each in all ratios.
         ratios: heights over widths of the anchors.
     """
-    start = _Start(backbone or scale.backbone, in_channels, backbone_weights, backbone_options or {})
-    body = start.backbone(stride, frozen_norms)
+    start = _Start(chosen(backbone, scale.backbone), in_channels)
+    body = start.body(stride)
     anchors = AnchorLevels((tuple(sizes or scale.sizes),), ratios)
     head = start.head(body, features, num_classes, scale, scale.faster)
     proposals = RegionProposals(body.channels[0], anchors, scale.proposals)
@@ -148,27 +136,17 @@ def faster_rcnn_2015(
 class _Start:
     """The network from which a detector starts: its convolutions, and where they fit its fully connected layers."""
 
-    name: str
+    choice: BackboneChoice
     in_channels: int
-    weights: str
-    options: dict[str, Any]
 
-    def backbone(self, stride: int, frozen_norms: bool) -> Backbone:
-        return make_backbone(
-            self.name,
-            in_channels=self.in_channels,
-            strides=(stride,),
-            weights=self.weights,
-            frozen_norms=frozen_norms,
-            options=self.options,
-        )
+    def body(self, stride: int) -> Backbone:
+        return make_backbone(self.choice, "", in_channels=self.in_channels, strides=(stride,))
 
     def head(self, body: Backbone, features: str, num_classes: int, scale: OneLevel, rule: RegionRule) -> RegionHead:
         cut = RegionFeatures(body.strides, pool=POOLS[features])
         head = RegionHead(cut, body.channels[0], num_classes, scale.width, rule, dropout=scale.dropout)
-        if self.weights != "none":
-            network = create_model(self.name, in_channels=self.in_channels, weights=self.weights, **self.options)
-            own = [m for m in network.modules() if isinstance(m, nn.Linear)]
+        if self.choice.weights != "none":
+            own = [m for m in self.choice.network(self.in_channels).modules() if isinstance(m, nn.Linear)]
             for layer, start in zip((head.fc6, head.fc7), own, strict=False):
                 if layer.weight.shape == start.weight.shape:
                     layer.load_state_dict(start.state_dict())

@@ -12,13 +12,13 @@ backbone, with batch norm in the layers on top.
 """
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Len
 from torch import Tensor, nn
 
 from osler.models.detection.anchor_reading import AnchorReading, HardNegativeTerm
-from osler.models.detection.backbone import make_backbone
+from osler.models.detection.backbone import BackboneOption, make_backbone
 from osler.models.detection.dense_head import DenseHead
 from osler.models.detection.kept_answers import KeepRule
 from osler.models.detection.one_stage import OneStageDetector
@@ -33,7 +33,7 @@ KEPT = KeepRule(score=0.01, before=400, by="class", overlap=0.45, most=200)  # s
 HALVE, SHAVE = Extra(128, 256), Extra(128, 256, stride=1, padding=0)
 EXTRAS_300 = (Extra(256, 512), HALVE, SHAVE, SHAVE)
 EXTRAS_512 = (Extra(256, 512), HALVE, HALVE, HALVE, Extra(128, 256, kernel=4, stride=1))
-LIGHT_SIZE = 320
+LIGHT_BACKBONE, LIGHT_SIZE = "mobilenet_v3_large", 320
 NARROWEST = 268  # pixels: below, the last level of either has no position left
 SMALLEST, SECOND, LARGEST = 0.07, 0.15, 1.05  # shares of the picture: COCO's, section 3.4
 
@@ -44,7 +44,7 @@ def ssd(
     extras: tuple[Extra, ...],
     num_classes: int,
     in_channels: int = 3,
-    backbone_weights: str = "none",
+    vgg_weights: str = "none",
     width: Annotated[float, Gt(0)] = 1.0,
 ) -> OneStageDetector:
     """SSD as published, on VGG-16.
@@ -55,17 +55,17 @@ def ssd(
         extras: the levels on top.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone_weights: of VGG-16: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
+        vgg_weights: of VGG-16: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
         width: multiplies all channels; only 1 has trained weights.
 
     Raises:
         RecipeError: weights are asked for at another width.
     """
     body = SsdVgg(in_channels, width)
-    if backbone_weights != "none":
+    if vgg_weights != "none":
         if width != 1:
-            raise RecipeError(f"backbone_weights={backbone_weights!r} are of VGG-16 at width 1; given: width={width}.")
-        body.start_from(backbone_weights, in_channels)
+            raise RecipeError(f"vgg_weights={vgg_weights!r} are of VGG-16 at width 1; given: width={width}.")
+        body.start_from(vgg_weights, in_channels)
     neck = FurtherMaps(body.channels, extras, width=width)
     return OneStageDetector(
         body, neck, box_head(neck.channels, boxes, num_classes), reading(boxes), input_size=size, minimum_size=NARROWEST
@@ -75,10 +75,7 @@ def ssd(
 def ssd_light(
     num_classes: int,
     in_channels: int = 3,
-    backbone: str = "mobilenet_v3_large",
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     strides: Annotated[tuple[int, ...], Len(1)] = (8, 16, 32),
     further: Annotated[int, Ge(0)] = 3,
     smallest: Annotated[float, Gt(0)] = SMALLEST,
@@ -88,22 +85,12 @@ def ssd_light(
     Args:
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         strides: of the backbone's maps that carry default boxes, finest first.
         further: levels on top, each half as fine as the one before.
         smallest: side of the smallest default boxes, as a share of the picture's.
     """
-    body = make_backbone(
-        backbone,
-        in_channels=in_channels,
-        strides=strides,
-        weights=backbone_weights,
-        frozen_norms=frozen_norms,
-        options=backbone_options,
-    )
+    body = make_backbone(backbone, LIGHT_BACKBONE, in_channels=in_channels, strides=strides)
     neck = FurtherMaps(body.channels, (HALVE,) * further, norm=nn.BatchNorm2d)
     boxes = boxes_over(len(neck.channels), smallest)
     minimum = 2 * max(body.strides)

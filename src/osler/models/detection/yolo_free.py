@@ -13,12 +13,12 @@ A point at the middle of each cell; classes and boxes looked for by convolutions
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Gt, Len
 from torch import nn
 
-from osler.models.detection.backbone import make_backbone
+from osler.models.detection.backbone import BackboneOption, make_backbone
 from osler.models.detection.dense_head import DenseHead, prior_logit
 from osler.models.detection.one_stage import OneStageDetector
 from osler.models.detection.point_reading import BoxLoss, Matching, PointReading
@@ -45,10 +45,7 @@ def yolo_free(
     scale: Scale,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     strides: Annotated[tuple[int, ...], Len(1)] = (8, 16, 32),
     channels: Annotated[int, Gt(0)] | None = None,
     neck: Neck = "pan",
@@ -61,24 +58,14 @@ def yolo_free(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         strides: of the backbone's maps that the neck takes, finest first, each twice the one before.
         channels: of neck and head.
         neck: `pan` hands coarse maps down and fine ones up again, `fpn` only down.
         matching: how points are found for objects.
         box_loss: of the boxes.
     """
-    body = make_backbone(
-        backbone or scale.backbone,
-        in_channels=in_channels,
-        strides=strides,
-        weights=backbone_weights,
-        frozen_norms=frozen_norms,
-        options=backbone_options,
-    )
+    body = make_backbone(backbone, scale.backbone, in_channels=in_channels, strides=strides)
     depth = channels or scale.channels
     return OneStageDetector(
         body,

@@ -13,13 +13,13 @@ narrower layers.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Gt, Lt
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from osler.models.detection.backbone import make_backbone
+from osler.models.detection.backbone import BackboneOption, make_backbone
 from osler.models.detection.dense_head import Answers
 from osler.models.detection.grid_reading import NUMBERS, GridReading
 from osler.models.detection.one_stage import OneStageDetector
@@ -89,10 +89,7 @@ def yolo_v1(
     scale: Scale,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     stride: Annotated[int, Gt(0)] = 32,
     grid: Annotated[int, Gt(0)] | None = None,
     boxes: Annotated[int, Gt(0)] = 2,
@@ -104,23 +101,13 @@ def yolo_v1(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         stride: of the backbone's map that the head sees.
         grid: S, cells along each side; a cell answers for one object.
         boxes: B, of each cell.
         dropout: share of the hidden units that are dropped in training.
     """
-    body = make_backbone(
-        backbone or scale.backbone,
-        in_channels=in_channels,
-        strides=(stride,),
-        weights=backbone_weights,
-        frozen_norms=frozen_norms,
-        options=backbone_options,
-    )
+    body = make_backbone(backbone, scale.backbone, in_channels=in_channels, strides=(stride,))
     return OneStageDetector(
         body,
         nn.Identity(),

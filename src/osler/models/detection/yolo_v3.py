@@ -11,12 +11,12 @@ its way of handing maps down are filled by a network of the registry and a featu
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Gt, Len
 from torch import nn
 
-from osler.models.detection.backbone import make_backbone
+from osler.models.detection.backbone import BackboneOption, make_backbone
 from osler.models.detection.cell_reading import NUMBERS, CellReading
 from osler.models.detection.dense_head import DenseHead, prior_logit
 from osler.models.detection.one_stage import OneStageDetector
@@ -50,10 +50,7 @@ def yolo_v3(
     scale: Scale,
     num_classes: int,
     in_channels: int = 3,
-    backbone: str | None = None,
-    backbone_options: dict[str, Any] | None = None,
-    backbone_weights: str = "none",
-    frozen_norms: bool = False,
+    backbone: BackboneOption = None,
     strides: Annotated[tuple[int, ...], Len(1)] = (8, 16, 32),
     channels: Annotated[int, Gt(0)] | None = None,
     shapes: tuple[Shape, ...] | None = None,
@@ -65,10 +62,7 @@ def yolo_v3(
         scale: how large it is where the options below leave that open.
         num_classes: without background.
         in_channels: of the pictures.
-        backbone: any registered network, or `my_net.py:Net`.
-        backbone_options: of that network.
-        backbone_weights: it starts from these: `torchvision`, `timm`, `torchvision:PATH`; `none`: random.
-        frozen_norms: the backbone's norms keep their statistics and parameters.
+        backbone: the name of any registered network, or `my_net.py:Net`; or a choice with weights, options, frozen norms.
         strides: of the backbone's maps that the neck takes, finest first, each twice the one before.
         channels: of the neck.
         shapes: widths and heights of the anchors in pixels, small to large, as many for each level, such as
@@ -78,14 +72,7 @@ def yolo_v3(
     Raises:
         RecipeError: the shapes cannot be dealt out to the levels.
     """
-    body = make_backbone(
-        backbone or scale.backbone,
-        in_channels=in_channels,
-        strides=strides,
-        weights=backbone_weights,
-        frozen_norms=frozen_norms,
-        options=backbone_options,
-    )
+    body = make_backbone(backbone, scale.backbone, in_channels=in_channels, strides=strides)
     depth = channels or scale.channels
     layout = CellAnchors(dealt(shapes or published_shapes(scale.input_size), len(strides)), body.strides)
     return OneStageDetector(
