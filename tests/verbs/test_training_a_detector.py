@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import osler
+from osler.models.registry import create_model, input_size
 from osler.structures.errors import RecipeError
+from osler.verbs.preparing import Wishes, prepare
 from tiny_runs import write_png
 
 SMALL = {"backbone": {"name": "convnet", "options": {"widths": [16, 32, 32], "depth": 1}}, "strides": [2, 4]}
@@ -68,3 +71,22 @@ def test_a_classifier_is_no_detector_and_a_detector_no_classifier(tmp_path: Path
     with pytest.raises(RecipeError, match="finds objects"):
         osler.train(data="digits", out=tmp_path / "run", quiet=True, model="yolo_v3_light", **{"model.size": 64})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_trained_backbone_sees_pictures_as_it_was_trained_on(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    file = tmp_path / "resnet18.pth"
+    torch.save(create_model("resnet18", num_classes=1000).state_dict(), file)
+    data = coloured_patches(tmp_path / "data", count=6)
+    choice = {"name": "resnet18", "weights": f"torchvision:{file}", "frozen_norms": True}
+    values = {"model.name": "retinanet_light", "model.options": {"backbone": choice}, "model.size": 64, "workers": 0}
+    training = prepare(Wishes(data=str(data), values=values)).training
+    section = training.recipe.recipe.model
+    assert section.standardise == "imagenet"
+    assert training.recipe.origin("model.standardise").who == "weights"
+    assert torch.equal(training.model.backbone.body.conv1.weight.cpu(), torch.load(file)["conv1.weight"])
+    measured = prepare(Wishes(data=str(data), values=values | {"model.standardise": "measured"})).training
+    assert measured.recipe.recipe.model.standardise != "imagenet"
+    assert input_size("retinanet_light", backbone=choice) == 320
+    assert not [w for w in recwarn if "meta" in str(w.message)]

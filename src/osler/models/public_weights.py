@@ -92,6 +92,8 @@ def load_public(model: nn.Module, start: PublicStart) -> list[str]:
     Raises:
         CheckpointError: keys are missing, unexpected or of another shape: all are listed, and nothing is loaded.
     """
+    if any(p.is_meta for p in model.parameters()):  # made for its shapes alone: it has nothing to fill
+        return []
     path = start.file()
     theirs = start.public.state(read_tensors(path))
     ours = model.state_dict()

@@ -9,7 +9,7 @@ from osler.data.source import DataSource
 from osler.models.head import find_head
 from osler.models.public_weights import PublicStart, is_public, load_public, public_start
 from osler.models.recipe import ModelSection, Statistics
-from osler.models.registry import list_models, model_options
+from osler.models.registry import list_detectors, list_models, model_options
 from osler.models.weights_table import PublishedWeights
 from osler.structures.errors import DataError, OslerError
 from osler.structures.state_keys import check_keys
@@ -34,7 +34,7 @@ def choose_start(resolved: ResolvedRecipe, source: DataSource) -> ResolvedRecipe
         resolved = _choose_weights(resolved, source)
         weights = resolved.recipe.model.weights
     if weights == "none":
-        return resolved
+        return _as_backbone_was_trained(resolved)
     if is_public(weights):
         start = public_start(weights, resolved.recipe.model.name, resolved.recipe.model.options)
         return _as_published(resolved, start)
@@ -88,6 +88,8 @@ def _public_weights_for(resolved: ResolvedRecipe, source: DataSource) -> tuple[s
     side = min(source.typical_size) if section.size == "auto" else section.size
     if section.initialisation != "auto":
         return "none", f"from nothing: model.initialisation={section.initialisation} says how"
+    if section.name in list_detectors():
+        return "none", "from nothing: a detector's weights are taken where they are named, as its backbone's are"
     if section.name not in list_models():
         return "none", "your own network starts from nothing"
     if (side if isinstance(side, int) else min(side)) <= SMALL_PICTURE or section.options.get("stem") == "small":
@@ -118,6 +120,19 @@ def _as_published(resolved: ResolvedRecipe, start: PublicStart) -> ResolvedRecip
     else:
         choices["standardise"] = "imagenet"
     return _where_open(resolved, choices, f"as {start.public.library}'s weights were trained")
+
+
+def _as_backbone_was_trained(resolved: ResolvedRecipe) -> ResolvedRecipe:
+    """Statistics of the pictures on which a detector's backbone was trained, where it has public weights."""
+    options = resolved.recipe.model.options
+    backbone = options.get("backbone")
+    choice = backbone if isinstance(backbone, dict) else {}
+    weights = str(choice.get("weights") or options.get("vgg_weights") or "none")
+    if not is_public(weights):
+        return resolved
+    known = public_start(weights, choice["name"], choice.get("options")).published if choice.get("name") else None
+    choices = {"standardise": known.standardise if known else "imagenet"}
+    return _where_open(resolved, choices, "as the backbone's weights were trained")
 
 
 def _published_preprocessing(known: PublishedWeights) -> dict[str, Any]:
