@@ -13,14 +13,13 @@ warping and convolving each; `heads`: pooling and what looks at the regions one 
 import argparse
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from clock import Clock
 from torch import Tensor, nn
 
 import osler
@@ -51,34 +50,6 @@ GENERATIONS = {
     "faster_rcnn_light": Generation("a network on the pyramid", "all"),
     "mask_rcnn_light": Generation("a network on the pyramid", "all, and masks", ("ap50", "mask_ap50")),
 }
-
-
-class Clock:
-    """Who spends the time: each watched call's own, without what it calls that is watched as well."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._running: list[str] = []
-        self._since = 0.0
-
-    def watch(self, owner: Any, method: str, part: str) -> None:
-        """From here on calls of a method count for a part."""
-        setattr(owner, method, partial(self._call, part, getattr(owner, method)))
-
-    def _call(self, part: str, function: Callable[..., Any], *values: Any, **named: Any) -> Any:
-        self._turn()
-        self._running.append(part)
-        try:
-            return function(*values, **named)
-        finally:
-            self._turn()
-            self._running.pop()
-
-    def _turn(self) -> None:
-        now = time.perf_counter()
-        if self._running:
-            self.seconds[self._running[-1]] += now - self._since
-        self._since = now
 
 
 def watched(model: nn.Module) -> Clock:
