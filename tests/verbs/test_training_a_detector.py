@@ -9,6 +9,7 @@ import torch
 import osler
 from osler.models.registry import create_model, input_size
 from osler.structures.errors import RecipeError
+from osler.training.checklist import one_time_setup
 from osler.verbs.preparing import Wishes, prepare
 from tiny_runs import write_png
 
@@ -90,3 +91,12 @@ def test_a_trained_backbone_sees_pictures_as_it_was_trained_on(
     assert measured.recipe.recipe.model.standardise != "imagenet"
     assert input_size("retinanet_light", backbone=choice) == 320
     assert not [w for w in recwarn if "meta" in str(w.message)]
+
+
+def test_a_detector_s_gradient_is_not_checked_against_targets_that_move(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data", count=6)
+    choice = {"name": "resnet18", "options": {"width": 0.125}}
+    values = {"model.name": "yolo_free_light", "model.options": {"backbone": choice}, "model.size": 64, "workers": 0}
+    training = prepare(Wishes(data=str(data), values=values)).training
+    check = one_time_setup(training)["gradient_check"]
+    assert check == {"done": False, "reason": "in detection the targets hang on the answers, without a gradient"}

@@ -36,6 +36,7 @@ class Detection(Task):
 
     name = "detection"
     monitor = "ap"
+    fixed_targets = False  # answers are matched with objects, some by how good they are
 
     def __init__(self, names: Sequence[str], *, threshold: float = 0.5) -> None:
         """The task of finding objects of the classes `names`.

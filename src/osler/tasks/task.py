@@ -52,6 +52,7 @@ class Task(ABC):
     thresholds: Float[np.ndarray, " labels"] = np.zeros(
         0
     )  # probability from which each label is given; empty: no labels
+    fixed_targets: ClassVar[bool] = True  # whether what a network is to say does not depend on what it says
     notes: Sequence[str] = ()  # what was found or chosen when the task was built that the person should know
 
     @classmethod

@@ -128,6 +128,8 @@ def _activation(training: Training, batch: Batch | None) -> dict[str, Any]:
 def _gradient_check(training: Training, batch: Batch | None) -> dict[str, Any]:
     if batch is None:
         return {"done": False, "reason": "there is no picture to look at"}
+    if not training.task.fixed_targets:
+        return {"done": False, "reason": f"in {training.task.name} the targets hang on the answers, without a gradient"}
     try:
         batch = Batch(_middle(training.model, batch.images), batch.target, batch.indices)
         channels, height, width = batch.images.shape[1:]
