@@ -1,71 +1,105 @@
-"""What the doctor costs in a long training: ResNet-18 with and without it, in turns, in one process.
+"""What the doctor costs in a long training: ResNet-18 with and without it.
 
-    python benchmarks/doctor_cost.py [--updates 20] [--rounds 6] [--batch 64] [--side 64]
+    python benchmarks/doctor_cost.py [--updates 100] [--rounds 6] [--batch 64] [--side 64]
 
-Rounds without and with it take turns on the same network; the doctor's own count of updates goes on from round to round
-as in one training, dense looks at the start included, of which a longer training has a smaller share. Prints the ratio of
-the seconds of all rounds, the median ratio, and how much memory the doctor's first looks add to the peak.
+Time: rounds without and with it take turns on the same network in one process; the doctor's own count of updates goes on from
+round to round as in one training, dense looks at the start included, of which a longer training has a smaller share.
+Prints the ratio round by round and of the seconds of all. Memory: the peak of processes that train some updates with or
+without it, three of each in turns; the first looks, which are the densest, are among them.
 """
 
 import argparse
 import resource
 import statistics
+import subprocess
+import sys
 import time
 
 import torch
 from torch import nn
 
 from osler.models.registry import create_model
-from osler.vitals.watch import Watch
+
+FIRST = 20  # updates in which memory is measured
 
 
-def rounds(words: argparse.Namespace) -> tuple[list[float], list[float]]:
-    """Seconds an update took, without and with the doctor, round by round in turns."""
-    torch.manual_seed(0)
-    images, labels = torch.randn(words.batch, 3, words.side, words.side), torch.randint(10, (words.batch,))
-    model = create_model("resnet18", num_classes=10)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    train(model, optimizer, images, labels, 3)
-    before = _peak()
+class Task:
+    """A network, its optimiser and one batch."""
+
+    def __init__(self, batch: int, side: int) -> None:
+        torch.manual_seed(0)
+        self.images, self.labels = torch.randn(batch, 3, side, side), torch.randint(10, (batch,))
+        self.model = create_model("resnet18", num_classes=10)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9)
+
+    def train(self, updates: int) -> float:
+        """Seconds an update takes."""
+        began = time.perf_counter()
+        for _ in range(updates):
+            self.optimizer.zero_grad()
+            nn.functional.cross_entropy(self.model(self.images), self.labels).backward()
+            self.optimizer.step()
+        return (time.perf_counter() - began) / updates
+
+
+def compare_time(task: Task, rounds: int, updates: int) -> None:
+    """Seconds of an update without and with the doctor, round by round in turns."""
+    from osler.vitals.watch import Watch
+
+    task.train(3)
     watch = Watch()
-    watch.know(model, optimizer)
+    watch.know(task.model, task.optimizer)
     plain, watched = [], []
-    for _ in range(words.rounds):
-        plain.append(train(model, optimizer, images, labels, words.updates))
+    for number in range(rounds):
+        plain.append(task.train(updates))
         watch.install()
-        watched.append(train(model, optimizer, images, labels, words.updates))
+        watched.append(task.train(updates))
         watch.uninstall()
-    print(f"peak of memory {before:.0f} MB without, {_peak():.0f} MB with: {_peak() / before:.3f} (bar: at most 1.05)")
-    return plain, watched
+        print(f"round {number + 1}: {plain[-1]:.4f} s, {watched[-1]:.4f} s, {watched[-1] / plain[-1]:.3f}", flush=True)
+    print(f"{rounds * updates} updates with it, {updates * sum(watched):.0f} s")
+    print(f"time: ratio over all {sum(watched) / sum(plain):.3f} (bar: at most 1.03)")
 
 
-def _peak() -> float:
+def compare_memory(batch: int, side: int) -> None:
+    """The peaks of processes of their own."""
+    peaks: dict[str, list[float]] = {"plain": [], "watched": []}
+    for _ in range(3):
+        for kind, seen in peaks.items():
+            command = [sys.executable, __file__, "--peak", kind, "--batch", str(batch), "--side", str(side)]
+            seen.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+    plain, watched = (statistics.median(peaks[kind]) for kind in ("plain", "watched"))
+    spread = "; ".join(f"{kind} {', '.join(f'{p:.0f}' for p in seen)}" for kind, seen in peaks.items())
+    print(
+        f"memory: peak {plain:.0f} MB without, {watched:.0f} MB with: {watched / plain:.3f} (bar: at most 1.05)  [{spread}]"
+    )
+
+
+def peak(kind: str, task: Task) -> float:
+    """Of this process after some updates, in MB."""
+    if kind == "watched":
+        from osler.vitals.watch import Watch
+
+        watch = Watch()
+        watch.know(task.model, task.optimizer)
+        watch.install()
+    task.train(FIRST)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def train(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor, updates: int
-) -> float:
-    """Seconds an update takes."""
-    began = time.perf_counter()
-    for _ in range(updates):
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images), labels).backward()
-        optimizer.step()
-    return (time.perf_counter() - began) / updates
 
 
 def main() -> None:
     """Reads the words, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--updates", type=int, default=20)
+    parser.add_argument("--updates", type=int, default=100, help="in a round")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--side", type=int, default=64)
-    plain, watched = rounds(parser.parse_args())
-    ratios = [w / p for w, p in zip(watched, plain, strict=True)]
-    print("ratios round by round: " + ", ".join(f"{ratio:.3f}" for ratio in ratios))
-    print(f"ratio over all {sum(watched) / sum(plain):.3f}, median {statistics.median(ratios):.3f} (bar: at most 1.03)")
+    parser.add_argument("--peak", choices=["plain", "watched"], help=argparse.SUPPRESS)
+    words = parser.parse_args()
+    if words.peak:
+        print(peak(words.peak, Task(words.batch, words.side)))
+        return
+    compare_memory(words.batch, words.side)
+    compare_time(Task(words.batch, words.side), words.rounds, words.updates)
 
 
 if __name__ == "__main__":
