@@ -6,7 +6,15 @@ import torch
 
 from osler.models.history import as_table, timeline
 from osler.models.plan_rules import RULES, judge_known, judge_model
-from osler.models.registry import create_model, family, list_models, minimum_size, model_options
+from osler.models.registry import (
+    create_model,
+    family,
+    input_size,
+    list_detectors,
+    list_models,
+    minimum_size,
+    model_options,
+)
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "networks.md"
 
@@ -21,13 +29,32 @@ def page() -> str:
         "| network | parameters | smallest | options | source |",
         "| --- | ---: | ---: | --- | --- |",
     ]
-    for name in list_models():
-        with torch.device("meta"):  # no weights are made
-            parameters = sum(p.numel() for p in create_model(name, num_classes=10).parameters())
-        options = ", ".join(f"`{key}={value!r}`" for key, value in model_options(name).items()).replace("|", "\\|")
-        header = (getattr(family(name), "__doc__", None) or "").split("\n\n")[0].replace("\n", " ")
-        lines.append(f"| {name} | {parameters:,} | {minimum_size(name)} | {options} | {header} |")
-    return "\n".join([*lines, "", *history(), "", *grammar()]) + "\n"
+    lines += [row(name, minimum_size(name), num_classes=10) for name in list_models()]
+    return "\n".join([*lines, "", *detectors(), "", *history(), "", *grammar()]) + "\n"
+
+
+def row(name: str, side: int, num_classes: int) -> str:
+    """A network's parameters, a size of pictures, its options, and the header of its file."""
+    with torch.device("meta"):  # no weights are made
+        parameters = sum(p.numel() for p in create_model(name, num_classes=num_classes).parameters())
+    options = ", ".join(f"`{key}={value!r}`" for key, value in model_options(name).items()).replace("|", "\\|")
+    header = (getattr(family(name), "__doc__", None) or "").split("\n\n")[0].replace("\n", " ")
+    return f"| {name} | {parameters:,} | {side} | {options} | {header} |"
+
+
+def detectors() -> list[str]:
+    """A table of the detectors."""
+    return [
+        "## Detectors",
+        "",
+        "Parameters for 20 classes; the side in pixels of the pictures for which each is made. What they are built of, and how",
+        "well they find things: [Detection](detection.md). `backbone` is the name of any network above, or a choice of",
+        "`name`, `weights`, `frozen_norms`, `options`; None is the detector's own.",
+        "",
+        "| detector | parameters | pictures | options | source |",
+        "| --- | ---: | ---: | --- | --- |",
+        *(row(name, input_size(name), num_classes=20) for name in list_detectors()),
+    ]
 
 
 def history() -> list[str]:

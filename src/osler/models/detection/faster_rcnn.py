@@ -4,8 +4,8 @@
 | --- | --- | --- | --- | --- |
 | faster_rcnn | resnet50 | pyramid, strides 4 to 64 | 800 | 41,808,406 |
 | mask_rcnn | resnet50 | pyramid, strides 4 to 64 | 800 | 44,454,513 |
-| faster_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | |
-| mask_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | |
+| faster_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | 7,156,870 |
+| mask_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | 7,824,609 |
 
 The full ones are those of "Feature pyramid networks" (Lin et al. 2017, section 5), whose public weights they take. The
 light ones train on two cores: narrower pyramid and heads, fewer proposals, anchors for small pictures.

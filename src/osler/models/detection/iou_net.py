@@ -4,7 +4,7 @@ Accurate Object Detection", arXiv 1807.11590).
 | detector | backbone | levels | pictures | parameters with 90 classes |
 | --- | --- | --- | --- | --- |
 | iou_net | resnet50 | pyramid, strides 4 to 64 | 800 | 55,796,336 |
-| iou_net_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | |
+| iou_net_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | 10,677,472 |
 
 The detector on a pyramid, with precise RoI pooling for all heads and a branch that predicts the IoU of a box with its
 object. What stays of many boxes is decided by that prediction, and what stays climbs along its gradient.

@@ -4,7 +4,7 @@
 | detector | network | crops | regions from | pictures | parameters with 20 classes |
 | --- | --- | --- | --- | --- | --- |
 | rcnn | alexnet | 227, context 16 | selective search, 2,000 | 500 | 56,954,261 |
-| rcnn_light | mobilenet_v3_large | 64, context 5 | selective search, 1,000 | 320 | |
+| rcnn_light | mobilenet_v3_large | 64, context 5 | selective search, 1,000 | 320 | 4,228,933 |
 
 Every region is cut out, warped and sent through a classification network: thousands of passes a picture. Training is
 three stages that know nothing of one another: the network learns to tell regions apart by their classes (gradient), then

@@ -5,8 +5,8 @@
 | --- | --- | --- | --- | --- |
 | fast_rcnn | vgg16 | selective search | 600 | 134,690,729 |
 | faster_rcnn_2015 | vgg16 | nine anchors a position | 600 | 137,073,622 |
-| fast_rcnn_light | mobilenet_v3_large | selective search | 320 | |
-| faster_rcnn_2015_light | mobilenet_v3_large | nine anchors a position | 320 | |
+| fast_rcnn_light | mobilenet_v3_large | selective search | 320 | 3,919,377 |
+| faster_rcnn_2015_light | mobilenet_v3_large | nine anchors a position | 320 | 4,037,470 |
 
 One pass of the convolutions serves all regions; each is pooled into 7 x 7 maxima, from which two fully connected layers
 say class and place. Where the backbone's own classifier has two such layers, as VGG's has, public weights start these as
