@@ -43,5 +43,5 @@ def apart(boxes: Tensor, groups: Tensor) -> Tensor:
     """Boxes moved so that those of different groups, numbered from 0, do not meet: one NMS does for all of them."""
     if not boxes.is_floating_point():
         boxes = boxes.float()
-    extent = boxes.amax() - boxes.amin() + 1
+    extent = boxes.max() - boxes.min() + 1
     return boxes + (groups.to(boxes) * extent)[:, None]
