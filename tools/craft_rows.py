@@ -1,6 +1,7 @@
 """Prints every row of the craft's inventory with its tests and whether they pass, and writes docs/craft.md.
 
-`make craft` runs all tests that carry the craft marker, slow ones too. Without the inventory beside the checkout it
+`make craft` runs all tests that carry the craft marker, slow ones too. With `--results FILE` it runs none: outcomes are those that
+`make test ARGS="--craft-json FILE"` wrote, and slow tests are listed as such. Without the inventory beside the checkout it
 lists the rows that tests name, and leaves the page as it is. Its exit status is pytest's.
 """
 
@@ -21,20 +22,26 @@ PAGE = ROOT / "docs" / "craft.md"
 Results = dict[str, dict[str, str]]  # row to test to outcome
 
 
-def run_tests(jobs: int) -> tuple[int, Results]:
+def run_tests(*words: str) -> tuple[int, Results]:
     """Pytest's exit status, and the outcome of each marked test by row."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "craft.json"
         # Collected by the marker itself: -m replaces the "not slow" of pyproject.toml.
-        command = [sys.executable, "-m", "pytest", "-m", "craft", "-n", str(jobs), "--craft-json", str(target)]
+        command = [sys.executable, "-m", "pytest", "-m", "craft", *words, "--craft-json", str(target)]
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
         return status, json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
 
 
+def from_file(path: Path) -> Results:
+    """The outcomes of an earlier run, beside all marked tests."""
+    collected, known = run_tests("--collect-only", "-q")[1], json.loads(path.read_text(encoding="utf-8"))
+    return {row: tests | known.get(row, {}) for row, tests in collected.items()}
+
+
 def state(tests: dict[str, str]) -> str:
-    """Of a row: `-` without tests; failing when one fails; passing when one passes; else skipped."""
+    """Of a row: `-` without tests; failing when one fails; passing when one passes; else skipped, or slow and not run."""
     outcomes = set(tests.values())
-    words = {"failed": "failing", "passed": "passing", "skipped": "skipped"}
+    words = {"failed": "failing", "passed": "passing", "skipped": "skipped", "slow": "slow", "unknown": "not run"}
     return next((word for outcome, word in words.items() if outcome in outcomes), "-")
 
 
@@ -94,7 +101,9 @@ def main() -> int:
     """Runs, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=0, help="test processes; 0: one")
-    status, results = run_tests(parser.parse_args().jobs)
+    parser.add_argument("--results", type=Path, help="outcomes of an earlier run, instead of running the tests")
+    asked = parser.parse_args()
+    status, results = (0, from_file(asked.results)) if asked.results else run_tests("-n", str(asked.jobs))
     rows = read_inventory()
     if not rows:
         rows = {i: Row(i, "", "Rows that tests name") for i in sorted(results)}

@@ -1,7 +1,8 @@
 """A pytest plugin for `@pytest.mark.craft("OP14", ...)`: refuses unknown rows, and writes what became of the tests.
 
 `pytest --craft-json FILE` writes {identifier: {test: outcome}}; outcomes are passed, failed and skipped. A parametrised
-test counts as one, and has failed when any of its cases has.
+test counts as one, and has failed when any of its cases has. With `--collect-only` nothing runs, and all are `slow` or
+`unknown`.
 """
 
 import json
@@ -11,7 +12,7 @@ import pytest
 
 from craft.inventory import IDENTIFIER, read_inventory
 
-WORST_LAST = ["skipped", "passed", "failed"]
+WORST_LAST = ["unknown", "slow", "skipped", "passed", "failed"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,11 +54,21 @@ class Outcomes:
         """Notes the outcome of a call, and of a setup or teardown that did not pass."""
         if report.when != "call" and report.outcome == "passed":
             return
-        test = report.nodeid.split("[")[0]
-        for key, identifier in report.user_properties:
-            if key == "craft":
-                before = self.rows.setdefault(str(identifier), {}).get(test, "skipped")
-                self.rows[str(identifier)][test] = max(before, report.outcome, key=WORST_LAST.index)
+        rows = [str(identifier) for key, identifier in report.user_properties if key == "craft"]
+        self._note(rows, report.nodeid, report.outcome)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Notes the tests themselves where none of them will run."""
+        if session.config.option.collectonly:
+            for item in session.items:
+                slow = item.get_closest_marker("slow") is not None
+                self._note(identifiers(item), item.nodeid, "slow" if slow else "unknown")
+
+    def _note(self, rows: list[str], nodeid: str, outcome: str) -> None:
+        test = nodeid.split("[")[0]
+        for identifier in rows:
+            before = self.rows.setdefault(identifier, {}).get(test, "unknown")
+            self.rows[identifier][test] = max(before, outcome, key=WORST_LAST.index)
 
     def pytest_sessionfinish(self) -> None:
         """Writes the file."""

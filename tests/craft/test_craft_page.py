@@ -55,3 +55,13 @@ def test_the_page_counts_by_group(tool: ModuleType) -> None:
     assert "| G02 B | 1 | 1 | 0 |" in page
     assert "| AA01 | one | passing | `x/test_x.py::test_one`<br>`x/test_x.py::test_other` |" in page
     assert "| AA02 | two | - |  |" in page
+
+
+def test_tests_that_did_not_run_are_told_as_slow(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected = {"AA01": {"a": "unknown", "b": "slow"}, "BB01": {"c": "slow"}}
+    monkeypatch.setattr(tool, "run_tests", lambda *words: (0, collected))
+    (tmp_path / "craft.json").write_text('{"AA01": {"a": "passed"}}', encoding="utf-8")
+    results = tool.from_file(tmp_path / "craft.json")
+    assert {row: tool.state(tests) for row, tests in results.items()} == {"AA01": "passing", "BB01": "slow"}
