@@ -49,6 +49,7 @@ def test_a_budget_that_pays_for_nothing_is_refused() -> None:
         widest(31, budget=1000)
 
 
+@pytest.mark.slow
 @pytest.mark.craft("LA10")
 def test_a_kernel_as_large_as_the_picture_starves_the_network() -> None:
     five, eleven, whole, alone = equal_budget((5, 11, 31), (11,), epochs=7)

@@ -141,6 +141,7 @@ def test_filters_in_groups_are_refused() -> None:
         filter_layers(nn.Sequential(nn.Conv2d(4, 8, 3, groups=2), nn.Conv2d(8, 4, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.craft("LW11")
 def test_a_mobilenet_is_adapted_to_three_quarters_of_its_cost() -> None:
     """Its accuracy is logged in every round; trained on, it reads digits still, where a guess is right in one of ten."""

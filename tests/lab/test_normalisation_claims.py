@@ -52,6 +52,7 @@ def test_before_and_after_the_activation_both_learn() -> None:
     assert abs(curves["before"][-1] - curves["after"][-1]) < 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.craft("NO07", "NO14")
 def test_two_pictures_a_batch_are_too_few_for_batch_norm_and_enough_for_group_norm() -> None:
     table = accuracy_by_batch()

@@ -22,6 +22,7 @@ def test_before_the_activation_they_are_nearer_still() -> None:
     assert 1 < gradient_ratio("pre-activation") < gradient_ratio("residual") / 3
 
 
+@pytest.mark.slow
 @pytest.mark.craft("AR15")
 def test_a_deeper_plain_network_trains_worse_and_a_deeper_residual_one_does_not() -> None:
     loss = degradation()

@@ -52,6 +52,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 @pytest.mark.craft("DE32")
 @torch.no_grad()
+@pytest.mark.slow
 def test_what_it_says_tells_more_of_the_overlap_than_the_score_of_the_class(trained: nn.Module) -> None:
     """On pictures that it never saw, of the boxes that it found and that are of an object (figure 2 of the paper)."""
     images, truths = drawn(24, seed=1)

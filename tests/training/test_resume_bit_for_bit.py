@@ -103,6 +103,7 @@ def test_a_recipe_that_is_read_again_makes_the_same_network(tmp_path: Path) -> N
         level, name = (60, "dark") if i % 2 else (190, "bright")
         write_png(photos / name / f"{i}.png", shade(i, level, size=70 + i % 8))
     base = {"data": photos, "epochs": 1, "augment": "none", "model.name": "resnet18", "model.weights": "none"}
+    base["model.options"] = {"width": 0.125}
     with no_report():
         run = osler.train(out=tmp_path / "first", quiet=True, **base)
         again = osler.train(run.folder.recipe_path, out=tmp_path / "again", quiet=True)
