@@ -3,7 +3,7 @@
     python benchmarks/precision.py
 
 Prints for each network its multiply-adds a picture and the ratios of processor times, of plain autocast and of ours, which
-keeps some depthwise convolutions in float32 (`osler.training.depthwise_precision`). The rule in `osler.training.engine`
+keeps some depthwise convolutions in float32 (`osler.training.float32_convolutions`). The rule in `osler.training.engine`
 takes bfloat16 above the cost from which the ratio stays above 1. One thread, alternating, medians.
 """
 
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from osler.models.cost import multiply_adds
 from osler.models.registry import create_model
-from osler.training.depthwise_precision import DepthwiseInFloat32
+from osler.training.float32_convolutions import SomeConvolutionsInFloat32
 
 CASES = (
     ("lenet5", {}, 32, 1),
@@ -40,7 +40,7 @@ BATCH = 64
 @contextmanager
 def ours() -> Iterator[None]:
     """The context of a training in bfloat16."""
-    with torch.autocast("cpu", torch.bfloat16), DepthwiseInFloat32():
+    with torch.autocast("cpu", torch.bfloat16), SomeConvolutionsInFloat32():
         yield
 
 

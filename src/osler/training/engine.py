@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from osler.structures.errors import TrainingError
-from osler.training.depthwise_precision import DepthwiseInFloat32
+from osler.training.float32_convolutions import SomeConvolutionsInFloat32
 from osler.training.section import TrainSection
 
 # Below this many multiply-adds for a picture, casting to bfloat16 costs more than it saves (benchmarks/precision.py).
@@ -132,7 +132,7 @@ class Engine:
         if self.precision is None:
             yield
             return
-        depthwise = DepthwiseInFloat32() if self.device.type == "cpu" else nullcontext()
+        depthwise = SomeConvolutionsInFloat32() if self.device.type == "cpu" else nullcontext()
         with torch.autocast(self.device.type, self.precision), depthwise:
             yield
 

@@ -1,11 +1,11 @@
-"""Depthwise convolutions in bfloat16 training: in float32 where bfloat16 is slow, and nothing else."""
+"""Convolutions in bfloat16 training: in float32 where bfloat16 is slow or wrong, and nowhere else."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from osler.training.depthwise_precision import DepthwiseInFloat32
+from osler.training.float32_convolutions import SomeConvolutionsInFloat32
 
 
 class _Convolutions(TorchDispatchMode):
@@ -24,7 +24,7 @@ class _Convolutions(TorchDispatchMode):
 def trained(layer: nn.Module, x: Tensor) -> tuple[Tensor, list[torch.dtype]]:
     """The layer's answer in bfloat16 training, and the precision of its convolutions, forwards and backwards."""
     with _Convolutions() as watch:
-        with torch.autocast("cpu", torch.bfloat16), DepthwiseInFloat32():
+        with torch.autocast("cpu", torch.bfloat16), SomeConvolutionsInFloat32():
             y = layer(x)
         if y.requires_grad:
             y.float().square().sum().backward()
@@ -57,3 +57,18 @@ def test_all_others_stay_in_bfloat16(layer: nn.Module) -> None:
 def test_without_gradients_all_stay_in_bfloat16() -> None:
     with torch.no_grad():
         assert trained(nn.Conv2d(8, 8, 5, groups=8), torch.randn(1, 8, 9, 9))[1] == [torch.bfloat16]
+
+
+@pytest.mark.parametrize(("height", "width", "stride"), [(1, 1, 2), (5, 1, 2), (2, 2, 3), (3, 3, 2)])
+def test_strided_convolutions_on_tiny_maps_have_true_gradients(height: int, width: int, stride: int) -> None:
+    for seed in range(8):
+        torch.manual_seed(seed)
+        layer, x = nn.Conv2d(16, 32, 3, stride, padding=1), torch.randn(4, 16, height, width)
+        seen = trained(layer, x)[1]
+        assert set(seen) == {torch.float32}
+        ours = layer.weight.grad
+        layer.weight.grad = None
+        layer(x).square().sum().backward()
+        assert ours is not None
+        assert layer.weight.grad is not None
+        torch.testing.assert_close(ours, layer.weight.grad, rtol=5e-2, atol=5e-2 * float(layer.weight.grad.abs().max()))
