@@ -36,8 +36,8 @@ def test_a_recipe_gives_a_choice_as_a_mapping(name: str) -> None:
 @pytest.mark.parametrize(
     ("backbone", "complaint"),
     [
-        ({"nam": "resnet18"}, "nam"),
-        ({"name": "resnet18", "frozen_norms": "perhaps"}, "frozen_norms|boolean"),
+        ({"weigths": "none"}, "no option 'backbone.weigths'. Did you mean 'backbone.weights'"),
+        ({"name": "resnet18", "frozen_norms": "perhaps"}, "frozen_norms: Input should be a valid boolean"),
         ({"name": "resnet19"}, "resnet18"),
         ({"name": "resnet18", "options": {"widht": 2}}, "width"),
         (7, "string"),

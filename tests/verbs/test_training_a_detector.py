@@ -8,7 +8,7 @@ import torch
 
 import osler
 from osler.models.registry import create_model, input_size
-from osler.structures.errors import RecipeError
+from osler.structures.errors import RecipeError, TrainingError
 from osler.training.checklist import one_time_setup
 from osler.verbs.preparing import Wishes, prepare
 from tiny_runs import write_png
@@ -100,3 +100,19 @@ def test_a_detector_s_gradient_is_not_checked_against_targets_that_move(tmp_path
     training = prepare(Wishes(data=str(data), values=values)).training
     check = one_time_setup(training)["gradient_check"]
     assert check == {"done": False, "reason": "in detection the targets hang on the answers, without a gradient"}
+
+
+def test_masks_are_not_learnt_from_boxes(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data", count=6)
+    choice = {"name": "resnet18", "options": {"width": 0.125}}
+    values = {"model.name": "mask_rcnn_light", "model.options": {"backbone": choice}, "model.size": 64, "workers": 0}
+    with pytest.raises(RecipeError, match="learns masks, and not every object of this data has an outline"):
+        prepare(Wishes(data=str(data), values=values))
+
+
+def test_one_picture_on_a_map_of_one_position_is_told_in_a_sentence(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data", count=6)
+    choice = {"name": "resnet18", "options": {"width": 0.125}}
+    options = {"model.name": "ssd_light", "model.options": {"backbone": choice}, "model.size": 64}
+    with pytest.raises(TrainingError, match="sees one value per channel.*train.batch_size"):
+        osler.train(data=str(data), out=tmp_path / "run", quiet=True, epochs=1, batch_size=1, workers=0, **options)

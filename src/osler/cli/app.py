@@ -144,10 +144,10 @@ def inspect(
 def models(
     pattern: Annotated[str, typer.Argument(help="a name or a pattern, such as 'resnet*'")] = "*",
 ) -> None:
-    """The networks that can be named."""
-    from osler.models.registry import list_models
+    """The networks that can be named: those that classify, then the detectors."""
+    from osler.models.registry import list_detectors, list_models
 
-    for name in list_models(pattern):
+    for name in (*list_models(pattern), *list_detectors(pattern)):
         typer.echo(name)
 
 

@@ -13,11 +13,11 @@ describes itself by three attributes:
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -180,8 +180,19 @@ def _checked_value(name: str, key: str, value: Any, annotation: Any) -> Any:
     try:
         return TypeAdapter(annotation).validate_python(value)
     except ValidationError as error:
-        reason = "; ".join(str(e["msg"]) for e in error.errors())
-        raise RecipeError(f"{name} cannot be made with {key}={value!r}: {reason}.") from None
+        parts = [f.name for kind in get_args(annotation) if is_dataclass(kind) for f in fields(kind)]
+        if isinstance(value, Mapping) and parts:  # of what it may be, a mapping means the one with parts
+            _refuse_unknown_parts(name, key, value, parts)
+            reasons = [f"{e['loc'][-1]}: {e['msg']}" for e in error.errors() if len(e["loc"]) > 1]
+        else:
+            reasons = [str(e["msg"]) for e in error.errors()]
+        raise RecipeError(f"{name} cannot be made with {key}={value!r}: {'; '.join(reasons)}.") from None
+
+
+def _refuse_unknown_parts(name: str, key: str, value: Mapping[str, Any], parts: list[str]) -> None:
+    for part in value:
+        if part not in parts:
+            raise RecipeError(_unknown_option(name, f"{key}.{part}", [f"{key}.{known}" for known in parts]))
 
 
 def _unknown_option(name: str, key: str, allowed: list[str]) -> str:

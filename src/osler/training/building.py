@@ -73,7 +73,7 @@ def build_training(
     resolved, model, architecture = make_model(resolved, given.model, task, preprocessing)
     notes = load_start(model, resolved.recipe.model) if fresh else []
     model.preprocessing = preprocessing  # type: ignore[assignment]
-    _leave_out_masks(source, model)
+    _agree_on_masks(source, model)
     resolved = _choose_computing(resolved, source, model, preprocessing)
     engine = build_engine(resolved.recipe.train)
     resolved, train_loader, validation_loader, augmentation = _loaders(resolved, source, task, preprocessing, engine)
@@ -122,11 +122,21 @@ def _started(resolved: ResolvedRecipe, source: DataSource, given: Given) -> Reso
     return resolved
 
 
-def _leave_out_masks(source: DataSource, model: nn.Module) -> None:
-    """Masks are not made for a network that has no use for them."""
+def _agree_on_masks(source: DataSource, model: nn.Module) -> None:
+    """Masks are not made for a network that has no use for them; one that learns them must be given some.
+
+    Raises:
+        RecipeError: the network learns masks, and the objects have none.
+    """
+    wanted = getattr(model, "masks", None) is not None
     for dataset in (source.train, source.validation, source.test):
         if dataset is not None and hasattr(dataset, "with_masks"):
-            dataset.with_masks = getattr(model, "masks", None) is not None
+            dataset.with_masks = wanted
+    if wanted and not getattr(source.train, "has_masks", True):
+        raise RecipeError(
+            f"{type(model).__name__} learns masks, and not every object of this data has an outline. Take a detector "
+            "without masks, such as faster_rcnn_light, or outline all objects (osler data says which have none)."
+        )
 
 
 def _choose_computing(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from osler.data.loader import Loader
 from osler.structures.batch import Batch
+from osler.structures.errors import TrainingError
 from osler.tasks.task import Outcome, Step
 from osler.training.clipping import clip_gradients
 from osler.training.evaluation import evaluate
@@ -67,6 +68,8 @@ def _epoch(training: Training, observers: Observers) -> None:
                     break
             read_losses(training, observers)
             return
+        except ValueError as error:
+            raise _one_value_a_channel(error, training) or error from None
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -74,6 +77,17 @@ def _epoch(training: Training, observers: Observers) -> None:
         training.halve_batch(failure)
         for observer in observers:
             observer.batch_halved(training)
+
+
+def _one_value_a_channel(error: ValueError, training: Training) -> TrainingError | None:
+    """What to say where a batch norm has nothing to take a variance of."""
+    if "more than 1 value per channel" not in str(error):
+        return None
+    recipe = training.recipe.recipe
+    return TrainingError(
+        f"A batch norm sees one value per channel, of which there is no variance: with train.batch_size={recipe.train.batch_size} "
+        f"and model.size={recipe.model.size} no more is left. Take more pictures in a batch, or larger ones."
+    )
 
 
 def windows(training: Training) -> Iterator[tuple[list[Batch], int]]:
@@ -314,6 +328,8 @@ def _validate(training: Training, loader: Loader, observers: Observers) -> Outco
                 return evaluate(
                     model, training.task, loader, engine=training.engine, standardise=training.standardise, watch=watch
                 )
+        except ValueError as error:
+            raise _one_value_a_channel(error, training) or error from None
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
