@@ -74,3 +74,12 @@ def test_a_persons_network_and_a_run(osler_: Osler, trained: Path) -> None:
 def test_what_cannot_be_is_refused_in_a_sentence(osler_: Osler, words: list[str], message: str) -> None:
     assert message in osler_("inspect", *words).refusal()
     assert osler_.left() == []
+
+
+def test_options_within_an_option(osler_: Osler) -> None:
+    words = ["backbone.name=resnet18", "backbone.options.width=0.125", "channels=16", "--size", "96", "--classes", "2"]
+    said = osler_("inspect", "retinanet_light", *words, "--json", "-")
+    assert json.loads(said.out)["totals"]["parameters"] < 500_000
+    refused = osler_("inspect", "retinanet_light", "channels=16", "channels.x=1")
+    assert refused.status == 2
+    assert "no options of its own" in refused.err

@@ -47,8 +47,10 @@ def show_evaluation(run: str, words: list[str], split: str, json_file: Path | No
 
 def show_predictions(run: str, pictures: list[str], out: Path | None, draw: Path | None) -> None:
     """The answers as a table; as a file and as pictures where asked."""
-    from osler.verbs.predict import predict
+    from osler.verbs.predict import check_answers_file, predict
 
+    if out is not None:
+        check_answers_file(out)  # before the work, not after it
     answers = predict(run, *pictures)
     console = Console(highlight=False)
     rows = answers.rows()

@@ -122,13 +122,19 @@ def _sizes(given: str | None) -> "int | tuple[int, ...] | None":
 
 
 def _options(words: list[str]) -> dict[str, Any]:
-    """`width=0.5` and its like: options of the network."""
+    """`width=0.5` and its like: options of the network; `backbone.name=resnet18` is one within an option."""
     import yaml
 
-    options = {}
+    options: dict[str, Any] = {}
     for word in words:
         key, sign, value = word.partition("=")
         if not sign or not key:
             raise RecipeError(f"{word!r} is no option of a network: write key=value, such as width=0.5.")
-        options[key.removeprefix("model.")] = yaml.safe_load(value)
+        *outer, last = key.removeprefix("model.").removeprefix("options.").split(".")
+        inside = options
+        for part in outer:
+            inside = inside.setdefault(part, {})
+            if not isinstance(inside, dict):
+                raise RecipeError(f"{word!r}: {part} was given a value already, and has no options of its own.")
+        inside[last] = yaml.safe_load(value)
     return options

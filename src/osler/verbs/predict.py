@@ -63,9 +63,7 @@ class Answers(Sequence[Answer]):
         Raises:
             DataError: another ending.
         """
-        path = Path(path)
-        if path.suffix.lower() not in (".json", ".csv"):
-            raise DataError(f"Answers are saved as .json or .csv; given: {path.name}.")
+        path = check_answers_file(path)
         write_text(path, self._json() if path.suffix.lower() == ".json" else self._csv())
         return path
 
@@ -106,6 +104,18 @@ class Answers(Sequence[Answer]):
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
+
+
+def check_answers_file(path: str | Path) -> Path:
+    """The path, if answers can be written under that name.
+
+    Raises:
+        DataError: another ending than .json or .csv.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise DataError(f"Answers are saved as .json or .csv; given: {path.name}.")
+    return path
 
 
 def predict(
