@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from object_scenes import HEIGHT, WIDTH, blob, box, coco, coco_set, photo, read, rows, truths
 
+from osler.data.objects.converting import convert
 from osler.data.objects.outlines import Runs
 from osler.data.objects.voc import from_voc, to_voc
+from osler.data.recipe import DataSection
 from osler.structures.errors import DataError
 from osler.verbs.convert_data import convert_data
 
@@ -82,7 +84,7 @@ def test_what_a_form_has_no_place_for_is_said_and_crowds_never_become_objects(tm
     voc = convert_data(source, tmp_path / "voc", to="voc")
     assert voc.objects == 12 - crowds
     assert any(s.startswith(f"{crowds} crowds are left out") for s in voc.lost)
-    assert any("lose their outlines" in s for s in voc.lost)
+    assert any(s.startswith(f"{12 - crowds} objects lose their outlines") for s in voc.lost)  # of those written
     read_back = [row for found in compared(read(tmp_path / "voc")).values() for row in found]
     assert sum(row[3] for row in read_back) == difficult
     yolo = convert_data(source, tmp_path / "yolo", to="yolo")
@@ -138,3 +140,41 @@ def test_special_characters_in_names_survive(tmp_path):
         convert_data(tmp_path / "a" / "x.json", tmp_path / form, to=form)
         place = tmp_path / form / "objects.csv" if form == "csv" else tmp_path / form
         assert read(place).names == ('a <b> & "c", 猫: d',)
+
+
+def test_objects_that_cannot_be_used_are_said_and_not_only_missing(tmp_path):
+    path = coco_set(tmp_path / "a", [box(1, 1, [1, 1, 9, 9]), box(2, 1, [float("nan"), 1, 9, 9])])
+    done = convert_data(path, tmp_path / "b", to="voc")
+    assert done.objects == 1
+    (sentence,) = done.lost
+    assert sentence.startswith("1 annotated objects cannot be used and are left out, the first: ")
+    assert "annotation 2" in sentence
+
+
+def test_as_many_training_pictures_are_written_as_the_limit_says(tmp_path):
+    source = rich_set(tmp_path / "a", outlines=False, flags=False)
+    section = DataSection.model_validate({"limit": 2})
+    done = convert_data(source, tmp_path / "b", to="csv", section=section)
+    assert done.pictures == {"train": 2, "validation": 4}
+    assert done.lost == ["2 of 4 training pictures are written (data.limit), by seed 0."]
+
+
+def test_names_of_files_that_xml_cannot_hold_are_changed_and_those_with_blanks_come_back(tmp_path):
+    path = coco_set(tmp_path / "a", [box(i, i, [1, 1, 9, 9]) for i in (1, 2, 3)])
+    content = json.loads(path.read_text())
+    for image, name in zip(content["images"], ("a\x1b[31m.png", "my cat.png", "3.png"), strict=True):
+        (tmp_path / "a" / f"{image['id']}.png").rename(tmp_path / "a" / name)
+        image["file_name"] = name
+    path.write_text(json.dumps(content))
+    convert_data(path, tmp_path / "b", to="voc")
+    after = read(tmp_path / "b")
+    assert (len(after.train), after.skipped) == (3, [])
+    assert sorted(Path(after.train.path(i)).name for i in range(3)) == ["3.png", "a-[31m.png", "my cat.png"]
+
+
+def test_a_class_that_no_xml_can_hold_is_refused_before_anything_is_written(tmp_path):
+    parts = read(coco_set(tmp_path / "a", [box(1, 1, [1, 1, 9, 9])]))
+    parts.names = ("a\x01b", "dog")
+    with pytest.raises(DataError, match=r"The class a\\x01b"):
+        convert(parts, tmp_path / "b", "voc")
+    assert not (tmp_path / "b").exists()

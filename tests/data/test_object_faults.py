@@ -226,7 +226,7 @@ def test_yolos_wrong_lines_are_named(tmp_path):
         ("train: nowhere\nnames: [a]\n", "no such folder or list"),
         ("val: images\nnames: [a]\n", "does not say where the training pictures are"),
         ("- 1\n", "is no YAML mapping"),
-        ("a: [", "is no YAML mapping"),
+        ("a: [", "line 1: this is no plain YAML"),
     ],
 )
 def test_a_yaml_of_another_shape_is_refused(tmp_path, yaml, said):

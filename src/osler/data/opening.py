@@ -9,8 +9,8 @@ from osler.data.folders import has_class_folders, read_folders
 from osler.data.idx import has_idx, read_idx_folder
 from osler.data.known import known_names, read_known, recognised_names
 from osler.data.objects.gathered import refuse_mostly_faulty
-from osler.data.objects.object_table import lists_objects, read_object_table
-from osler.data.objects.recognising import looks_like_coco, read_objects, recognise_objects
+from osler.data.objects.object_table import lists_objects, read_object_table, refuse_sizes
+from osler.data.objects.recognising import read_objects, recognise_objects, refuse_broken_json
 from osler.data.parts import Parts
 from osler.data.pictures import hidden
 from osler.data.recipe import DataSection
@@ -68,6 +68,8 @@ def _read_csv(path: Path, section: DataSection) -> Parts:
     """A table of pictures, or of objects in them: it then has columns of corners and a class."""
     if section.labels == "objects" or (section.labels == "auto" and lists_objects(parse_table(path))):
         return read_object_table(path, section)
+    if section.labels == "auto" and not section.label_columns:
+        refuse_sizes(parse_table(path))
     return read_table(path, section)
 
 
@@ -87,8 +89,8 @@ def recognise(path: str) -> str:
             return "csv"
         if place.suffix.lower() in (".yaml", ".yml"):
             return "yolo"
-        if place.suffix.lower() == ".json" and looks_like_coco(place):
-            return "coco"
+        if place.suffix.lower() == ".json":
+            return "coco"  # what is none is refused with what it lacks
         raise DataError(
             f"{path} is a file, but no CSV, no COCO JSON and no YOLO YAML. Give a folder of pictures, such a file, or a "
             "known set's name."
@@ -97,10 +99,14 @@ def recognise(path: str) -> str:
         return "cifar"
     if has_idx(place):
         return "idx"
-    objects = recognise_objects(place)
+    tables = _tables(place)
+    objects = recognise_objects(place, tables)
     if objects is not None:
         return objects
-    return "csv" if len(_tables(place)) == 1 and not has_class_folders(place) else "folders"
+    if len(tables) == 1 and not has_class_folders(place):
+        return "csv"
+    refuse_broken_json(place)
+    return "folders"
 
 
 def _tables(folder: Path) -> list[Path]:

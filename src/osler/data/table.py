@@ -5,6 +5,7 @@ label, says train, val or test for each picture.
 """
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from osler.data.answers import Answers, answers_of
 from osler.data.files import FileDataSet
 from osler.data.parts import SPLIT_NAMES, Parts
+from osler.data.plain_text import shown
 from osler.data.recipe import DataSection
 from osler.data.source import Skipped
 from osler.structures.errors import DataError
@@ -118,14 +120,14 @@ def _locate(cells: list[str], table: Table, section: DataSection) -> tuple[list[
         if not cell:
             raise DataError(f"{table.path}, line {line}: the path of the picture is empty.")
     paths = [str(folder / cell) for cell in cells]
-    there = np.array([Path(path).is_file() for path in paths])
+    there = np.array([os.path.isfile(path) for path in paths])  # no error for a name that no file can have
     missing = np.flatnonzero(~there).tolist()
     skipped = [
-        Skipped(paths[i], f"listed in {table.path.name}, line {table.lines[i]}, but there is no such file")
+        Skipped(shown(paths[i]), f"listed in {table.path.name}, line {table.lines[i]}, but there is no such file")
         for i in missing
     ]
     if len(missing) > section.unreadable * len(paths):
-        first = ", ".join(cells[i] for i in missing[:3])
+        first = ", ".join(shown(cells[i]) for i in missing[:3])
         raise DataError(
             f"{len(missing)} of the {len(paths)} pictures that {table.path} lists do not exist, e.g. {first}. "
             f"Paths are taken from the file's own folder, {folder.resolve()}."

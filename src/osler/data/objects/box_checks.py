@@ -14,11 +14,14 @@ import numpy as np
 from jaxtyping import Float
 
 from osler.data.objects.outlines import Box, Outline
+from osler.data.plain_text import shown
 from osler.data.source import ObjectFault, Skipped
 from osler.structures.sample import Objects
 
 ROUNDING = 1.0  # pixels by which a box may reach over the edge unremarked
 SHOWS_NOTHING = ("no area", "outside")
+
+LARGEST_SIDE = 1_000_000  # pixels: what is said to be larger is no size of a picture
 
 Size = tuple[int, int]
 
@@ -34,6 +37,7 @@ class RawObject:
     crowd: bool = False
     difficult: bool = False
     area: float | None = None  # in pixels, where the file says it
+    broken: bool = False  # it has an outline, which cannot be used
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class Annotated:
     size: Size | None  # height, width for which it was annotated; None: unknown
     objects: Objects  # without masks
     outlines: list[Outline | None]
+    broken: tuple[str, ...] = ()  # where the outlines were filed that cannot be used
 
 
 def admit(
@@ -58,14 +63,15 @@ def admit(
     new = [f for f in faults[before:] if not f.kept and f.name not in SHOWS_NOTHING]
     if new and not kept:
         return None, hidden_objects(path, new)
-    return Annotated(path, size, _objects(kept, size), [raw.outline for raw in kept]), None
+    broken = tuple(raw.where for raw in kept if raw.broken)
+    return Annotated(path, size, _objects(kept, size), [raw.outline for raw in kept], broken), None
 
 
 def hidden_objects(path: str, faults: Sequence[ObjectFault]) -> Skipped:
     """A picture in which something is, and nothing is known where."""
     return Skipped(
         path,
-        f"{path} is left out: none of its annotations can be used ({faults[0].name}), and it would pass for a "
+        f"{shown(path)} is left out: none of its annotations can be used ({faults[0].name}), and it would pass for a "
         "picture without objects",
     )
 
@@ -77,6 +83,20 @@ def _usable(raw: RawObject, size: Size | None, faults: list[ObjectFault]) -> boo
     name, reason, kept = found
     faults.append(ObjectFault(name, raw.where, f"{raw.where}: {reason}", kept))
     return kept
+
+
+def usable_size(height: float, width: float) -> Size | None:
+    """Height and width where they can be those of a picture, else None."""
+    sides = (height, width)
+    if not all(math.isfinite(side) and side == int(side) and 1 <= side <= LARGEST_SIDE for side in sides):
+        return None
+    return int(height), int(width)
+
+
+def size_fault(where: str, height: object, width: object) -> ObjectFault:
+    """What is said of an annotated size that none can be."""
+    reason = f"{where}: {shown(width, 40)} x {shown(height, 40)} is no size of a picture; that of the file is taken."
+    return ObjectFault("unusable size", where, reason, kept=True)
 
 
 def box_fault(box: Box, size: Size | None) -> tuple[str, str, bool] | None:

@@ -12,16 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from osler.data.objects.box_checks import RawObject, Size
+from osler.data.objects.box_checks import RawObject, Size, size_fault, usable_size
 from osler.data.objects.gathered import Gathered, to_parts
 from osler.data.objects.outlines import Box, Outline, Polygons, Runs
 from osler.data.objects.picture_folder import PictureFolder
-from osler.data.objects.plain_json import number, read_json, records_of
+from osler.data.objects.plain_json import mark, number, read_json, records_of
 from osler.data.parts import Parts
+from osler.data.plain_text import is_plain, shown
 from osler.data.source import ObjectFault
 from osler.structures.errors import DataError
 
 Record = dict[str, Any]
+FARTHEST = 1e9  # pixels from a picture's corner that an outline may reach
+LARGEST_AREA = 1e12  # square pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,16 @@ class CocoFile:
             identity, name = category.get("id"), category.get("name")
             if not isinstance(identity, (int, str)) or not isinstance(name, str) or not name.strip():
                 raise DataError(f"{self.path}: entry {place} of 'categories' has no id or no name.")
+            if not is_plain(name):
+                raise DataError(
+                    f"{self.path}: the name of entry {place} of 'categories' holds characters that cannot be shown: "
+                    f"{shown(name)}."
+                )
             if identity in found:
-                raise DataError(f"{self.path}: two categories have the id {identity}: {found[identity]} and {name}.")
+                two = f"{shown(found[identity])} and {shown(name)}"
+                raise DataError(f"{self.path}: two categories have the id {shown(identity)}: {two}.")
             if name in found.values():
-                raise DataError(f"{self.path}: two categories are called {name!r}; which is meant cannot be told.")
+                raise DataError(f"{self.path}: two categories are called '{shown(name)}'; which is meant is not known.")
             found[identity] = name
         used = {a.get("category_id") for a in self.annotations if isinstance(a.get("category_id"), (int, str))}
         parents = {c.get("supercategory") for c in self.categories if c["id"] in used}
@@ -97,9 +106,9 @@ def _gather(file: CocoFile, labels: Mapping[Any, int], folder: PictureFolder) ->
     seen: set[Any] = set()
     for place, image in enumerate(file.images):
         identity, file_name = image.get("id"), image.get("file_name")
-        where = f"{file.path}, image {identity if identity is not None else f'number {place}'}"
+        where = f"{file.path}, image {shown(identity) if identity is not None else f'number {place}'}"
         if not isinstance(identity, (int, str)) or not isinstance(file_name, str) or not file_name:
-            gathered.missing(f"({file_name})", f"{where} has no id or no file_name")
+            gathered.missing(f"({shown(file_name)})", f"{where} has no id or no file_name")
             continue
         if identity in seen:
             gathered.missing(file_name, f"{where}: a second image with this id, which is left out")
@@ -109,10 +118,10 @@ def _gather(file: CocoFile, labels: Mapping[Any, int], folder: PictureFolder) ->
         if path is None:
             gathered.missing(folder.first / file_name, where)
             continue
-        size = _size(image) or gathered.size_of(path)
+        faults: list[ObjectFault] = []
+        size = _size(image, where, faults) or gathered.size_of(path)
         if size is None:
             continue
-        faults: list[ObjectFault] = []
         raws = [raw for a in by_image.get(identity, ()) if (raw := _raw(a, file, labels, size, faults)) is not None]
         gathered.add(path, size, raws, faults)
     return gathered
@@ -127,7 +136,7 @@ def _annotations_by_image(file: CocoFile, gathered: Gathered) -> dict[Any, list[
         where, image = _where(file, annotation, place), annotation.get("image_id")
         annotation["__where"] = where
         if not isinstance(image, (int, str)) or image not in known:
-            gathered.faults.append(_fault("unknown picture", where, f"there is no image with the id {image!r}."))
+            gathered.faults.append(_fault("unknown picture", where, f"there is no image with the id {_quoted(image)}."))
             continue
         identity = annotation.get("id")
         if isinstance(identity, (int, str)):
@@ -145,16 +154,26 @@ def _annotations_by_image(file: CocoFile, gathered: Gathered) -> dict[Any, list[
 
 def _where(file: CocoFile, annotation: Record, place: int) -> str:
     identity = annotation.get("id")
-    return f"{file.path}, annotation {identity}" if identity is not None else f"{file.path}, annotation number {place}"
+    which = shown(identity) if identity is not None else f"number {place}"
+    return f"{file.path}, annotation {which}"
+
+
+def _quoted(value: Any) -> str:
+    return shown(repr(value))
 
 
 def _fault(name: str, where: str, reason: str, *, kept: bool = False) -> ObjectFault:
     return ObjectFault(name, where, f"{where}: {reason}", kept)
 
 
-def _size(image: Record) -> Size | None:
-    height, width = number(image.get("height")), number(image.get("width"))
-    return (int(height), int(width)) if height >= 1 and width >= 1 else None
+def _size(image: Record, where: str, faults: list[ObjectFault]) -> Size | None:
+    height, width = image.get("height"), image.get("width")
+    if height is None and width is None:
+        return None
+    size = usable_size(number(height), number(width))
+    if size is None:
+        faults.append(size_fault(where, _quoted(height), _quoted(width)))
+    return size
 
 
 def _raw(
@@ -162,21 +181,40 @@ def _raw(
 ) -> RawObject | None:
     where, category = annotation["__where"], annotation.get("category_id")
     if not isinstance(category, (int, str)) or category not in labels:
-        known = ", ".join(map(str, list(labels)[:8]))
-        reason = f"there is no category with the id {category!r}; known are {known}."
+        known = ", ".join(map(shown, list(labels)[:8])) or "none"
+        reason = f"there is no category with the id {_quoted(category)}; known are {known}."
         faults.append(_fault("unknown category", where, reason))
         return None
     outline, wrong = _outline(annotation.get("segmentation"), size)
     if wrong:
-        faults.append(_fault("unusable outline", where, f"{wrong}; its box is kept.", kept=True))
+        faults.append(_fault("unusable outline", where, f"{wrong}.", kept=True))
     box = _box(annotation.get("bbox"), outline)
     if box is None:
-        reason = f"the box is {annotation.get('bbox')!r}; four numbers (x, y, width, height) are expected."
-        faults.append(_fault("no box", where, reason[:300]))
+        reason = f"the box is {_quoted(annotation.get('bbox'))}; four numbers (x, y, width, height) are expected."
+        faults.append(_fault("no box", where, reason))
         return None
-    crowd, difficult = bool(annotation.get("iscrowd")), bool(annotation.get("ignore") or annotation.get("difficult"))
-    area = number(annotation.get("area"))
-    return RawObject(where, box, labels[category], outline, crowd, difficult, area if area > 0 else None)
+    crowd, *difficult = (_mark(annotation, key, where, faults) for key in ("iscrowd", "ignore", "difficult"))
+    area = _area(annotation, where, faults)
+    return RawObject(where, box, labels[category], outline, crowd, any(difficult), area, broken=bool(wrong))
+
+
+def _mark(annotation: Record, key: str, where: str, faults: list[ObjectFault]) -> bool:
+    found = mark(annotation.get(key))
+    if found is None:
+        reason = f"{key} is {_quoted(annotation[key])}; 0 or 1 is expected, and 0 taken."
+        faults.append(_fault("unclear mark", where, reason, kept=True))
+    return bool(found)
+
+
+def _area(annotation: Record, where: str, faults: list[ObjectFault]) -> float | None:
+    """The area that is filed; None for none. Some exporters file 0 for all, which is none."""
+    value = annotation.get("area")
+    area = number(value)
+    if value is not None and not (0 <= area <= LARGEST_AREA):
+        reason = f"its area is {_quoted(value)}; a number of pixels is expected, and its box's taken."
+        faults.append(_fault("unusable area", where, reason, kept=True))
+        return None
+    return area if area > 0 else None
 
 
 def _box(value: Any, outline: Outline | None) -> Box | None:
@@ -199,12 +237,15 @@ def _outline(value: Any, size: Size) -> tuple[Outline | None, str]:
     rings = []
     for ring in value:
         if not isinstance(ring, list) or len(ring) % 2 or not all(isinstance(v, (int, float)) for v in ring):
-            return None, "a polygon is no list of x, y, x, y, ..."
-        points = np.array(ring, np.float32).reshape(-1, 2)
-        if not np.isfinite(points).all():
-            return None, "a polygon holds a value that is no finite number"
+            return None, "a polygon is no list of x, y pairs"
+        try:
+            points = np.array(ring, np.float64).reshape(-1, 2)
+        except OverflowError:  # of a whole number with hundreds of digits
+            points = np.full((1, 2), np.inf)
+        if not (np.abs(points) < FARTHEST).all():  # nor is a NaN
+            return None, "a polygon holds a value that is no finite number, or far outside any picture"
         if len(points) >= 3:
-            rings.append(points)
+            rings.append(points.astype(np.float32))
     return (Polygons(tuple(rings)), "") if rings else (None, "no polygon has three points")
 
 
@@ -213,7 +254,8 @@ def _runs(value: Record, size: Size) -> tuple[Outline | None, str]:
     if not isinstance(shape, list) or len(shape) != 2 or not all(isinstance(v, int) and v > 0 for v in shape):
         return None, "the runs have no size (height, width)"
     if tuple(shape) != size:
-        return None, f"the runs are for a picture of {shape[1]} x {shape[0]}, and it has {size[1]} x {size[0]}"
+        drawn = f"{shown(shape[1], 40)} x {shown(shape[0], 40)}"
+        return None, f"the runs are for a picture of {drawn}, and it has {size[1]} x {size[0]}"
     if not isinstance(counts, (str, list)) or (isinstance(counts, list) and not _whole(counts)):
         return None, "the runs' counts are neither text nor whole numbers"
     try:

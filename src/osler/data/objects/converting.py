@@ -18,6 +18,7 @@ from osler.data.objects.writing_voc import write_voc
 from osler.data.objects.writing_yolo import write_yolo
 from osler.data.objects.written import Picture, Written
 from osler.data.parts import Parts
+from osler.data.plain_text import is_plain, shown
 from osler.data.source import Skipped
 from osler.imaging.encode import write_image
 from osler.imaging.header import UnreadableError, image_size
@@ -40,7 +41,9 @@ class Converted:
     form: str
     pictures: dict[str, int]  # part -> pictures
     objects: int
-    lost: list[str] = field(default_factory=list)  # sentences: what the form has no place for
+    lost: list[str] = field(
+        default_factory=list
+    )  # sentences: what was left out or mended, or the form has no place for
     skipped: list[Skipped] = field(default_factory=list)  # pictures left out
 
 
@@ -53,19 +56,33 @@ def convert(parts: Parts, place: Path, form: Form) -> Converted:
         form: coco, voc, yolo or csv.
 
     Raises:
-        DataError: the pictures have no objects, or the folder holds something.
+        DataError: the pictures have no objects, a class's name cannot be written, or the folder holds something.
     """
     if parts.kind != "objects":
         raise DataError(f"{parts.name} has no objects with boxes, which the other forms are about ({parts.kind}).")
     if form not in WRITERS:
         raise DataError(f"There is no form {form!r}; known are {', '.join(WRITERS)}.")
+    unshowable = [name for name in parts.names if not is_plain(name)]
+    if unshowable:
+        raise DataError(f"The class {shown(unshowable[0])} of {parts.name} cannot be written: rename it.")
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise DataError(f"{place} holds something already. Give a folder that is not there or empty.")
     place.mkdir(parents=True, exist_ok=True)
     pictures, skipped = _place_pictures(parts, place, form)
     written = WRITERS[form](place, pictures, parts.names)
     counts = {part: sum(p.part == SHORT[part] for p in pictures) for part in parts.given()}
-    return Converted(place, form, counts, written.objects, written.lost, [*parts.skipped, *skipped])
+    lost = [*_left_out(parts), *written.lost]
+    return Converted(place, form, counts, written.objects, lost, [*parts.skipped, *skipped])
+
+
+def _left_out(parts: Parts) -> list[str]:
+    """Sentences on objects that could not even be read whole."""
+    sentences = []
+    for kept, what in ((False, "annotated objects cannot be used and are left out"), (True, "annotations are mended")):
+        faults = [fault for fault in parts.faults if fault.kept == kept]
+        if faults:
+            sentences.append(f"{len(faults)} {what}, the first: {faults[0].reason}")
+    return sentences
 
 
 def _place_pictures(parts: Parts, place: Path, form: Form) -> tuple[list[Picture], list[Skipped]]:
@@ -106,8 +123,12 @@ def _size(truth: Annotated) -> Size:
 
 
 def _free_name(path: str, part: str, taken: set[str]) -> str:
-    """The picture's own name, or one like it where another picture has it (endings aside: labels are filed by stem)."""
-    name = Path(path)
+    """The picture's own name, or one like it where another picture has it (endings aside: labels are filed by stem).
+
+    Characters that XML and lists cannot hold become dashes.
+    """
+    own = Path(path).name
+    name = Path(own if is_plain(own) else "".join(c if is_plain(c) else "-" for c in own))
     tries = [name.stem, f"{part}_{name.stem}"]
     stem = next((s for s in tries if s.casefold() not in taken), "")
     number = 2

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from osler.data.objects.box_checks import Annotated, RawObject, Size, admit, hidden_objects
 from osler.data.objects.object_files import ObjectFiles
 from osler.data.parts import Parts
+from osler.data.plain_text import shown
 from osler.data.source import ObjectFault, Skipped
 from osler.imaging.header import UnreadableError, image_size
 from osler.structures.errors import DataError
+
+MOST_BROKEN = 0.1  # of a part's outlines, for which their pictures are left out
 
 
 @dataclass(slots=True)
@@ -24,8 +27,9 @@ class Gathered:
     def add(self, path: Path, size: Size | None, raws: Sequence[RawObject], faults: Sequence[ObjectFault] = ()) -> None:
         """A picture with its objects; `faults` are of those that have no usable record at all."""
         self.faults += faults
-        if faults and not raws:
-            self.skipped.append(hidden_objects(str(path), faults))
+        lost = [fault for fault in faults if not fault.kept]
+        if lost and not raws:
+            self.skipped.append(hidden_objects(str(path), lost))
             return
         annotated, skipped = admit(str(path), size, raws, self.faults)
         if annotated is not None:
@@ -35,14 +39,14 @@ class Gathered:
 
     def missing(self, path: Path | str, where: str) -> None:
         """A picture that is annotated and not there."""
-        self.skipped.append(Skipped(str(path), f"{where}: there is no picture at {path}"))
+        self.skipped.append(Skipped(shown(path), f"{where}: there is no picture at {shown(path)}"))
 
     def size_of(self, path: Path) -> Size | None:
         """Height and width from a picture's header; None (and the picture skipped) where it cannot be read."""
         try:
             return image_size(path)
         except UnreadableError as error:
-            self.skipped.append(Skipped(str(path), str(error)))
+            self.skipped.append(Skipped(shown(path), shown(error)))
             return None
 
 
@@ -58,11 +62,16 @@ def to_parts(
     faults = [f for gathered in found.values() for f in gathered.faults]
     train = found.get("train", Gathered())
     if not train.pictures:
-        why = f" The first of {len(skipped)} that are left out: {skipped[0].reason}." if skipped else ""
-        raise DataError(f"{place} gives no pictures for training.{why}")
+        raise DataError(f"{place} gives no pictures for training.{_first_skipped(skipped)}")
+    for part, gathered in found.items():
+        if gathered.skipped and not gathered.pictures:  # a share of the training pictures must not take its place
+            raise DataError(f"{place} has {part} pictures, and none can be used.{_first_skipped(gathered.skipped)}")
     if not any(len(picture.objects) for gathered in found.values() for picture in gathered.pictures):
         why = f" The first of {len(faults)} that are left out: {faults[0].reason}" if faults else ""
         raise DataError(f"{place} has no object that can be used.{why}")
+    _leave_out_broken(list(found.values()))
+    skipped = [s for gathered in found.values() for s in gathered.skipped]
+    faults = [f for gathered in found.values() for f in gathered.faults]
     sets = {part: ObjectFiles(g.pictures, len(names)) for part, g in found.items() if g.pictures}
     masks = all(data.has_masks or not data.targets.any() for data in sets.values())
     notes = [*notes, *_about_faults(faults), *_about_outlines(sets, masks)]
@@ -74,13 +83,45 @@ def to_parts(
     )  # fmt: skip
 
 
+def _first_skipped(skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return ""
+    return f" The first of {len(skipped)} that are left out: {skipped[0].reason.rstrip('.')}."
+
+
+def _leave_out_broken(parts: Sequence[Gathered]) -> None:
+    """Leaves out the few pictures in which an outline cannot be used, where every other object has one.
+
+    Kept, they would take the masks from all: an object without one is there, and where is not known. Of many, the
+    outlines are probably read the wrong way, and the boxes are what is left.
+    """
+    pictures = [picture for part in parts for picture in part.pictures]
+    broken = {where for picture in pictures for where in picture.broken}
+    outlines = [outline for picture in pictures for outline in picture.outlines]
+    without = sum(outline is None for outline in outlines)
+    emptied = any(part.pictures and all(p.broken for p in part.pictures) for part in parts)
+    if not broken or emptied or len(broken) > MOST_BROKEN * len(outlines) or without > len(broken):
+        return
+    for part in parts:
+        faults = {fault.where: fault for fault in part.faults if fault.name == "unusable outline"}
+        part.skipped += [
+            Skipped(
+                p.path, f"{shown(p.path)} is left out: all other objects have outlines. {faults[p.broken[0]].reason}"
+            )
+            for p in part.pictures
+            if p.broken
+        ]
+        part.pictures = [p for p in part.pictures if not p.broken]
+        part.faults = [replace(f, kept=f.kept and faults.get(f.where) is not f) for f in part.faults]
+
+
 def _about_faults(faults: Sequence[ObjectFault]) -> list[str]:
     notes = []
-    for kept, what in ((False, "left out"), (True, "mended")):
+    for kept, what in ((False, "annotated objects are left out"), (True, "annotations are mended")):
         names = Counter(f.name for f in faults if f.kept == kept)
         if names:
             listed = ", ".join(f"{count} {name}" for name, count in names.most_common())
-            notes.append(f"{sum(names.values())} annotated objects are {what}: {listed}. osler data names them.")
+            notes.append(f"{sum(names.values())} {what}: {listed}. osler data names them.")
     return notes
 
 
@@ -113,5 +154,5 @@ def refuse_mostly_faulty(parts: Parts, limit: float) -> None:
     if len(parts.skipped) > limit * pictures:
         raise DataError(
             f"{len(parts.skipped)} of {pictures} pictures of {parts.name} cannot be used, more than "
-            f"data.unreadable={limit:g} allows. The first: {parts.skipped[0].reason}. osler data names them all."
+            f"data.unreadable={limit:g} allows. The first: {parts.skipped[0].reason.rstrip('.')}. osler data names them all."
         )

@@ -29,7 +29,10 @@ SENTENCES = {
     "malformed line": "lines cannot be read and are left out.",
     "no box": "objects have no box that can be read and are left out.",
     "no class": "objects have no class and are left out.",
-    "unusable outline": "outlines cannot be used; the boxes are kept.",
+    "unusable outline": "outlines cannot be used.",
+    "unusable size": "pictures have an annotated size that none can have; that of the file is taken.",
+    "unusable area": "objects have an area that is no number; that of the box is taken.",
+    "unclear mark": "objects have a mark that says neither yes nor no, and is taken for no.",
 }
 """What is said of all faults of one name, after their number."""
 

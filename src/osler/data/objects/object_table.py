@@ -4,6 +4,8 @@ Corners are pixels, x2 and y2 exclusive, counted from 0. A picture is on as many
 path and nothing else is a picture without objects. Columns called split, difficult and crowd are read where they are.
 """
 
+import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +13,10 @@ from pathlib import Path
 
 from osler.data.objects.box_checks import RawObject
 from osler.data.objects.gathered import Gathered, to_parts
+from osler.data.objects.plain_json import NO, YES
 from osler.data.parts import SPLIT_NAMES, Parts
 from osler.data.pictures import natural_key
+from osler.data.plain_text import is_plain, shown
 from osler.data.recipe import DataSection
 from osler.data.source import ObjectFault
 from osler.data.table import Table, parse_table
@@ -21,8 +25,9 @@ from osler.structures.errors import DataError
 CORNERS = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"))
 PATHS = ("path", "image", "filename", "file", "file_name", "image_path", "picture", "image_id")
 CLASSES = ("label", "class", "name", "category", "class_name", "label_name")
-YES = ("1", "true", "yes")
-NO = ("", "0", "false", "no")
+SIDES = (("x", "y"), ("x1", "y1"), ("xmin", "ymin"), ("x_min", "y_min"), ("left", "top"), ("cx", "cy"))
+SIZES = (("w", "h"), ("width", "height"))
+LONGEST_HEAD = 65536  # characters of a first line
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,33 @@ def lists_objects(table: Table) -> bool:
     return any(set(four) <= set(names) for four in CORNERS) and any(name in names for name in CLASSES)
 
 
+def refuse_sizes(table: Table) -> None:
+    """Refuses boxes that are given by a point and a size: whether it is a corner or the middle, nobody says.
+
+    Raises:
+        DataError: the table has such columns and a class.
+    """
+    names = [name.lower() for name in table.columns]
+    point = next((two for two in SIDES if set(two) <= set(names)), None)
+    size = next((two for two in SIZES if set(two) <= set(names)), None)
+    if point and size and any(name in names for name in CLASSES):
+        raise DataError(
+            f"{table.path} has boxes in the columns {', '.join((*point, *size))}; corners in x1, y1, x2, y2 (or xmin, "
+            "ymin, xmax, ymax) are expected, in pixels. Where the columns are labels, name them in data.label_columns."
+        )
+
+
+def heads_objects(path: Path) -> bool:
+    """Whether the first line of a table names corners and a class."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            head = file.readline(LONGEST_HEAD)
+    except (OSError, UnicodeDecodeError):
+        return False
+    cells = re.split(r"[,;\t]", head.replace('"', ""))
+    return lists_objects(Table(path, {cell.strip(): [] for cell in cells}, []))
+
+
 def read_object_table(path: Path, section: DataSection) -> Parts:
     """The pictures and objects that a CSV lists.
 
@@ -48,7 +80,7 @@ def read_object_table(path: Path, section: DataSection) -> Parts:
     table = parse_table(path)
     columns = _columns(table, section)
     cells = table.column(columns.label)
-    names = tuple(sorted({cell for cell in cells if cell}, key=natural_key))
+    names = tuple(sorted({cell for cell in cells if cell and is_plain(cell)}, key=natural_key))
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, cell in enumerate(table.column(columns.path)):
         if not cell:
@@ -94,9 +126,9 @@ def _read_one(
     lines = [f"{table.path}, line {table.lines[row]}" for row in rows]
     parts = {_part(table, columns, row) for row in rows}
     if len(parts) > 1:
-        raise DataError(f"{lines[0]}: {cell} is in more than one part: {', '.join(sorted(parts))}.")
+        raise DataError(f"{lines[0]}: {shown(cell)} is in more than one part: {', '.join(sorted(parts))}.")
     gathered = found[parts.pop()]
-    if not path.is_file():
+    if not os.path.isfile(path):  # no error for a name that no file can have
         gathered.missing(path, lines[0])
         return
     size = gathered.size_of(path)
@@ -118,7 +150,9 @@ def _part(table: Table, columns: _Columns, row: int) -> str:
     cell = table.column(columns.others["split"])[row]
     if cell.lower() not in SPLIT_NAMES:
         allowed = ", ".join(SPLIT_NAMES)
-        raise DataError(f"{table.path}, line {table.lines[row]}: {cell!r} in column 'split'; allowed: {allowed}.")
+        raise DataError(
+            f"{table.path}, line {table.lines[row]}: {shown(repr(cell))} in column 'split'; allowed: {allowed}."
+        )
     return SPLIT_NAMES[cell.lower()]
 
 
@@ -129,11 +163,13 @@ def _raw(row: int, where: str, table: Table, columns: _Columns, names: Sequence[
         return None
     if not label:
         return ObjectFault("no class", where, f"{where}: there is a box and no class.")
+    if not is_plain(label):
+        return ObjectFault("no class", where, f"{where}: the class {shown(label)} cannot be shown.")
     try:
         x1, y1, x2, y2 = (float(cell) for cell in cells)
     except ValueError:
-        shown = ", ".join(cell or "(empty)" for cell in cells)
-        return ObjectFault("no box", where, f"{where}: the corners are {shown}; four numbers are expected.")
+        listed = ", ".join(shown(cell, 40) or "(empty)" for cell in cells)
+        return ObjectFault("no box", where, f"{where}: the corners are {listed}; four numbers are expected.")
     difficult, crowd = (_flag(row, table, columns, name) for name in ("difficult", "crowd"))
     return RawObject(where, (x1, y1, x2, y2), names.index(label), crowd=crowd, difficult=difficult)
 
@@ -143,5 +179,7 @@ def _flag(row: int, table: Table, columns: _Columns, name: str) -> bool:
         return False
     cell = table.column(columns.others[name])[row].lower()
     if cell not in YES + NO:
-        raise DataError(f"{table.path}, line {table.lines[row]}: {cell!r} in column {name!r}; 0 or 1 is expected.")
+        raise DataError(
+            f"{table.path}, line {table.lines[row]}: {shown(repr(cell))} in column {name!r}; 0 or 1 is expected."
+        )
     return cell in YES

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from osler.data.objects.rle import Counts, compress, decode_mask, decompress, encode_mask
+from osler.data.objects.rle import Counts, checked_runs, compress, decode_mask, decompress, encode_mask
 from osler.structures.errors import DataError
 
 FINER = 8  # times the picture's size at which polygons are filled
@@ -64,13 +64,8 @@ class Runs:
         Raises:
             DataError: they are no runs, or make another area.
         """
-        numbers = decompress(counts) if isinstance(counts, (str, bytes)) else np.asarray(counts, np.int64)
-        if numbers.ndim != 1 or len(numbers) == 0 or numbers.min() < 0 or numbers.sum() != height * width:
-            raise DataError(
-                f"its runs make {int(numbers.sum()) if numbers.ndim == 1 else 'no'} pixels, and its size "
-                f"{height} x {width} has {height * width}"
-            )
-        return cls(height, width, compress(numbers))
+        numbers = decompress(counts) if isinstance(counts, (str, bytes)) else counts
+        return cls(height, width, compress(checked_runs(numbers, height, width)))
 
     @property
     def counts(self) -> Counts:
@@ -90,12 +85,18 @@ class Runs:
         return decode_mask(self.counts, height, width)
 
     def box(self) -> Box:
-        """The tightest box around the mask; zeros where it is empty."""
-        mask = self.mask(self.height, self.width)
-        columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-        if len(columns) == 0:
+        """The tightest box around the mask; zeros where it is empty. The mask, which may be huge, is not drawn."""
+        ends = np.cumsum(self.counts)
+        first, last = ends[:-1:2], ends[1::2] - 1  # pixels of each run of ones
+        inked = first <= last
+        first, last = first[inked], last[inked]
+        if len(first) == 0:
             return 0.0, 0.0, 0.0, 0.0
-        return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+        left, right = first // self.height, last // self.height
+        top, bottom = first % self.height, last % self.height
+        if (left != right).any():  # a run that goes on in the next column has its pixels at the bottom and at the top
+            return float(left.min()), 0.0, float(right.max() + 1), float(self.height)
+        return float(left.min()), float(top.min()), float(right.max() + 1), float(bottom.max() + 1)
 
 
 Outline = Polygons | Runs

@@ -1,5 +1,6 @@
 """Where the pictures lie that annotations name."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class PictureFolder:
             return cls(folder)
         candidates = list(dict.fromkeys(_candidates(annotations)))
         sample = names[:: max(1, len(names) // LOOKED_AT)][:LOOKED_AT]
-        hits = {folder: sum((folder / name).is_file() for name in sample) for folder in candidates}
+        hits = {folder: sum(os.path.isfile(folder / name) for name in sample) for folder in candidates}
         ordered = sorted(candidates, key=lambda folder: -hits[folder])
         return cls(ordered[0], tuple(f for f in ordered[1:] if hits[f]))
 
@@ -42,7 +43,7 @@ class PictureFolder:
         """The file of that name; None where it is in none of the folders."""
         for folder in (self.first, *self.others):
             path = folder / name  # an absolute name stays as it is
-            if path.is_file():
+            if os.path.isfile(path):  # no error for a name that no file can have
                 return path
         if Path(name).is_absolute() or "\\" in name:  # annotated on another machine
             return self.find(name.replace("\\", "/").rsplit("/", 1)[-1])

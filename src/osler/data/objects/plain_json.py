@@ -5,7 +5,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from osler.data.plain_text import shown
 from osler.structures.errors import DataError
+
+YES = ("1", "true", "yes")
+NO = ("", "0", "false", "no")
 
 
 def read_json(path: Path) -> Any:
@@ -34,7 +38,7 @@ def records_of(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
     if not isinstance(content, dict):
         raise DataError(f"{path} holds {_kind(content)}; COCO's form is an object with {LISTS}.")
     if key not in content:
-        has = ", ".join(map(str, list(content)[:6])) or "nothing"
+        has = ", ".join(map(shown, list(content)[:6])) or "nothing"
         raise DataError(f"{path} has no list {key!r} (it has {has}); COCO's form is an object with {LISTS}.")
     found = content[key]
     if not isinstance(found, list):
@@ -61,5 +65,18 @@ def _kind(value: Any) -> str:
 
 
 def number(value: Any) -> float:
-    """A JSON number as float; NaN for anything else."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    """A JSON number as float, infinite where it is too large for one; NaN for anything else."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def mark(value: Any) -> bool | None:
+    """What a mark says that is 0 or 1, true or false, or such a word; None where it says something else."""
+    if value is None or (isinstance(value, (int, float)) and value in (0, 1)):
+        return bool(value)
+    word = value.strip().lower() if isinstance(value, str) else "?"
+    return word in YES if word in YES + NO else None

@@ -1,21 +1,23 @@
 """Which form of annotations lies at a path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from osler.data.objects.coco import read_coco
+from osler.data.objects.coco import read_coco, read_coco_file
+from osler.data.objects.object_table import heads_objects
+from osler.data.objects.picture_folder import HOLD_PICTURES
 from osler.data.objects.voc import has_voc, read_voc
 from osler.data.objects.yolo import find_yolo, read_yolo
 from osler.data.parts import SPLIT_NAMES, Parts
-from osler.data.pictures import hidden, subfolders
+from osler.data.pictures import hidden, loose_pictures, pictures_under, subfolders
 from osler.structures.errors import DataError
 
 EXPORTED = "_annotations.coco.json"  # the name under which several tools export
 HEAD = 4096  # bytes of a JSON file that show whether it is COCO's
 
 
-def recognise_objects(folder: Path) -> str | None:
-    """coco, voc or yolo where a folder holds such annotations; None where it holds none.
+def recognise_objects(folder: Path, tables: Sequence[Path] = ()) -> str | None:
+    """coco, voc or yolo where a folder holds such annotations; None where it holds none, or in `tables` alone.
 
     Raises:
         DataError: it holds several kinds, so that which is meant cannot be told.
@@ -26,6 +28,8 @@ def recognise_objects(folder: Path) -> str | None:
         "yolo": find_yolo(folder) is not None,
     }
     kinds = [kind for kind, there in found.items() if there]
+    if kinds and any(map(heads_objects, tables)):
+        kinds.append("csv")
     if len(kinds) > 1:
         raise DataError(
             f"{folder} holds annotations in several forms ({', '.join(kinds)}). Say which is meant with "
@@ -58,6 +62,32 @@ def read_objects(form: str, place: Path, pictures: str) -> Parts:
     return read_voc(place)
 
 
+def refuse_broken_json(folder: Path) -> None:
+    """Refuses a folder whose annotations are probably in a JSON file that is none, or is no COCO.
+
+    Raises:
+        DataError: a JSON file in annotations/, or the only one beside pictures, has another shape.
+    """
+    beside = _json_in(folder)
+    holders = [folder, *(folder / name for name in HOLD_PICTURES)]
+    meant = _json_in(folder / "annotations")
+    if len(beside) == 1 and any(loose_pictures(place) for place in holders if place.is_dir()):
+        meant += beside
+    classes = [f for f in subfolders(folder) if not _holds_a_part(f.name) and pictures_under(f)]
+    if not meant or len(classes) > 1:
+        return
+    try:
+        read_coco_file(meant[0])
+    except DataError as error:
+        raise DataError(
+            f"{error} It is taken for the pictures' annotations; data.format=folders ignores it."
+        ) from error
+
+
+def _holds_a_part(name: str) -> bool:
+    return name in HOLD_PICTURES or name.lower().rstrip("0123456789") in SPLIT_NAMES
+
+
 def _name(place: Path) -> str:
     return place.stem if place.is_file() else place.resolve().name
 
@@ -72,7 +102,10 @@ def find_coco(folder: Path) -> dict[str, Path]:
     if exported:
         return exported if "train" in exported else {}
     for place in (folder / "annotations", folder):
-        files = [f for f in _json_in(place) if looks_like_coco(f)]
+        there = _json_in(place)
+        files = [f for f in there if looks_like_coco(f)]
+        if files:  # a damaged one is read too, and then refused: without it, another part would train
+            files = [f for f in there if f in files or f.name.startswith("instances")]
         instances = [f for f in files if f.name.startswith("instances")] or files
         if instances:
             return _by_part(instances)

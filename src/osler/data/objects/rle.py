@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from osler.data.plain_text import shown
 from osler.structures.errors import DataError
 
 BITS = 5
@@ -37,13 +38,36 @@ def decode_mask(counts: Counts | Sequence[int], height: int, width: int) -> Mask
     Raises:
         DataError: a run is negative, or they do not make height x width.
     """
-    runs = np.asarray(counts, np.int64)
-    if len(runs) and runs.min() < 0:
-        raise DataError(f"a run of {runs.min()} pixels is impossible")
-    if runs.sum() != height * width:
-        raise DataError(f"its runs make {runs.sum()} pixels, and a picture of {height} x {width} has {height * width}")
+    runs = checked_runs(counts, height, width)
     ink = (np.arange(len(runs)) % 2).astype(np.uint8)
     return np.ascontiguousarray(np.repeat(ink, runs).reshape(width, height).T)
+
+
+def checked_runs(counts: Counts | Sequence[int], height: int, width: int) -> Counts:
+    """The runs of a mask of that size. They are judged before they are added up: a sum too large would wrap around.
+
+    Raises:
+        DataError: there are none, one is below 0, or they do not make height x width.
+    """
+    area = height * width
+    if isinstance(counts, np.ndarray):
+        assert counts.ndim == 1
+        least, most = int(counts.min(initial=0)), int(counts.max(initial=0))
+    elif not set(map(type, counts)) <= {int}:
+        raise DataError("its runs are no list of whole numbers")
+    else:
+        least, most = min(counts, default=0), max(counts, default=0)
+    if least < 0:
+        raise DataError(f"one of its runs has {shown(least, 40)} pixels")
+    if most <= area:
+        runs = np.asarray(counts, np.int64)
+        total = int(runs.sum(dtype=np.float64))
+        if total == area:
+            return runs
+    else:
+        total = most
+    what = "one of its runs has" if most > area else "its runs make"
+    raise DataError(f"{what} {shown(total, 40)} pixels, and a picture of {height} x {width} has {area}")
 
 
 def compress(counts: Counts) -> str:

@@ -6,23 +6,27 @@ are the same to the last digit. One exception: a box that begins and ends at one
 missed, not an object of one pixel, and has no area.
 """
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from osler.data.objects.box_checks import RawObject, Size
+from osler.data.objects.box_checks import RawObject, Size, size_fault, usable_size
 from osler.data.objects.gathered import Gathered, to_parts
 from osler.data.objects.object_files import ObjectFiles
 from osler.data.objects.outlines import Box
 from osler.data.objects.picture_folder import PictureFolder
 from osler.data.objects.plain_xml import Element, read_xml
 from osler.data.parts import SPLIT_NAMES, Parts
-from osler.data.pictures import hidden, natural_key, subfolders
+from osler.data.pictures import hidden, loose_pictures, natural_key, subfolders
+from osler.data.plain_text import is_plain, read_text, shown
 from osler.data.source import ObjectFault, Skipped
 from osler.structures.errors import DataError
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+LOOKED_AT = 20  # files by which XML in a folder is recognised
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class _Listing:
     folder: PictureFolder
     files: list[Path] = field(default_factory=list)
     listed: str = ""  # the list that names them
+    used: set[Path] = field(default_factory=set)  # pictures that were annotated
 
 
 def has_voc(folder: Path) -> bool:
@@ -53,8 +58,20 @@ def read_voc(folder: Path) -> Parts:
         found[part] = gathered = Gathered()
         for file in listing.files:
             _read_one(file, listing, names, gathered)
+    if not any(listing.listed for listing in listings.values()):
+        notes += _not_annotated(list(listings.values()))
     parts = to_parts(folder.resolve().name, tuple(names), found, notes, place=folder)
     return _sorted_names(parts)
+
+
+def _not_annotated(listings: Sequence[_Listing]) -> list[str]:
+    """A note for the pictures that lie among the annotated ones and have no XML."""
+    used = {path for listing in listings for path in listing.used}
+    lying = [Path(p) for folder in dict.fromkeys(p.parent for p in used) for p in loose_pictures(folder)]
+    without = [path for path in lying if path not in used]
+    if not without:
+        return []
+    return [f"{len(without)} pictures have no XML and are not used (the first: {shown(without[0])})."]
 
 
 def _sorted_names(parts: Parts) -> Parts:
@@ -89,11 +106,12 @@ def _roots(folder: Path) -> dict[str, Path]:
 
 
 def _annotates(folder: Path) -> bool:
-    """Whether the XML in a folder is about pictures, by the beginning of the first file."""
-    files = _xml_in(folder)
-    if not files:
-        return False
-    with open(files[0], "rb") as file:
+    """Whether the XML in a folder is about pictures, by the beginnings of the first files: one may be damaged."""
+    return any(map(_is_annotation, _xml_in(folder)[:LOOKED_AT]))
+
+
+def _is_annotation(path: Path) -> bool:
+    with open(path, "rb") as file:
         return b"<annotation" in file.read(4096)
 
 
@@ -136,43 +154,55 @@ def _by_lists(folder: Path, sets: Path, notes: list[str]) -> dict[str, _Listing]
 
 def _stems(path: Path) -> list[str]:
     """The first word of each line; VOC's lists for one class have 1 or -1 behind it."""
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no text in UTF-8 ({error}).") from error
-    return list(dict.fromkeys(line.split()[0] for line in lines if line.split()))
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    return list(dict.fromkeys(line if _lists_one(path, line) else line.split()[0] for line in lines))
+
+
+def _lists_one(path: Path, line: str) -> bool:
+    """Whether a whole line of a list, which may hold blanks, is the name of an annotation."""
+    return " " in line and os.path.isfile(path.parents[2] / "Annotations" / f"{line}.xml")
 
 
 def _read_one(file: Path, listing: _Listing, names: dict[str, int], gathered: Gathered) -> None:
-    if not file.is_file():
-        gathered.skipped.append(Skipped(str(file), f"{listing.listed} lists {file.stem}, but there is no {file}"))
+    if not os.path.isfile(file):
+        reason = f"{listing.listed} lists {shown(file.stem)}, but there is no {shown(file)}"
+        gathered.skipped.append(Skipped(shown(file), reason))
         return
+    # The file's own name first: what <filename> says is often of another machine, or of before a renaming.
+    path = listing.folder.with_stem(file.stem)
+    if path is not None:
+        listing.used.add(path)
     try:
         root = read_xml(file)
     except DataError as error:
         gathered.skipped.append(Skipped(str(file), str(error)))
         return
     if root.name != "annotation":
-        reason = f"{file} begins with <{root.name}>; VOC's annotations begin with <annotation>"
+        reason = f"{file} begins with <{shown(root.name)}>; VOC's annotations begin with <annotation>"
         gathered.skipped.append(Skipped(str(file), reason))
         return
     name = (root.value("filename") or "").strip()
-    # The file's own name first: what <filename> says is often of another machine, or of before a renaming.
-    path = listing.folder.with_stem(file.stem) or (listing.folder.find(name) if name else None)
+    path = path or (listing.folder.find(name) if name else None)
     if path is None:
         gathered.missing(listing.folder.first / (name or f"{file.stem}.jpg"), str(file))
         return
-    size = _size(root) or gathered.size_of(path)
+    listing.used.add(path)
+    faults: list[ObjectFault] = []
+    size = _size(root, file, faults) or gathered.size_of(path)
     if size is None:
         return
-    faults: list[ObjectFault] = []
     raws = [raw for thing in root.all("object") if (raw := _raw(thing, file, names, faults)) is not None]
     gathered.add(path, size, raws, faults)
 
 
-def _size(root: Element) -> Size | None:
-    height, width = (_number(root.value("size", side)) for side in ("height", "width"))
-    return (int(height), int(width)) if height >= 1 and width >= 1 else None
+def _size(root: Element, file: Path, faults: list[ObjectFault]) -> Size | None:
+    height, width = (root.value("size", side) for side in ("height", "width"))
+    if not height and not width:
+        return None
+    size = usable_size(_number(height), _number(width))
+    if size is None:
+        faults.append(size_fault(str(file), height, width))
+    return size
 
 
 def _number(text: str | None) -> float:
@@ -187,6 +217,9 @@ def _raw(thing: Element, file: Path, names: dict[str, int], faults: list[ObjectF
     name = thing.value("name")
     if not name:
         faults.append(ObjectFault("no class", where, f"{where}: the object has no name."))
+        return None
+    if not is_plain(name):
+        faults.append(ObjectFault("no class", where, f"{where}: the name {shown(name)} cannot be shown."))
         return None
     corners = thing.find("bndbox")
     if corners is None:

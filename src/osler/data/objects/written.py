@@ -38,11 +38,12 @@ def flags(objects: Objects) -> list[tuple[bool, bool]]:
 
 def losses(pictures: Sequence[Picture], *, form: str, crowds: bool, difficult: bool, outlines: bool) -> list[str]:
     """Sentences on what a form has no place for; the arguments say which are lost by it."""
-    found = [flag for p in pictures for flag in flags(p.objects)]
-    drawn = sum(outline is not None for p in pictures for outline in p.outlines)
+    found = [(*f, o is not None) for p in pictures for f, o in zip(flags(p.objects), p.outlines, strict=True)]
+    written = [one for one in found if not (crowds and one[0])]
+    drawn = sum(outlined for _, _, outlined in written)
     counts = [
-        (crowds * sum(crowd for crowd, _ in found), "crowds are left out: as single objects they would be wrong"),
-        (difficult * sum(hard for _, hard in found), "objects lose their mark as difficult"),
+        (len(found) - len(written), "crowds are left out: as single objects they would be wrong"),
+        (difficult * sum(hard for _, hard, _ in written), "objects lose their mark as difficult"),
         (outlines * drawn, "objects lose their outlines and keep their boxes"),
     ]
     return [f"{count} {what} ({form} has no place for them)." for count, what in counts if count]

@@ -6,23 +6,26 @@ the folders (or lists) of each part; without one, `classes.txt` beside the label
 """
 
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from osler.data.objects.box_checks import RawObject, Size
 from osler.data.objects.gathered import Gathered, to_parts
 from osler.data.objects.outlines import Polygons
+from osler.data.objects.plain_yaml import read_yaml
+from osler.data.objects.yolo_classes import names_of_list, names_of_yaml, numbered_names
 from osler.data.parts import SPLIT_NAMES, Parts
-from osler.data.pictures import is_picture, pictures_under, subfolders
+from osler.data.pictures import is_picture, loose_pictures, pictures_under, subfolders
+from osler.data.plain_text import read_text, shown
 from osler.data.source import ObjectFault
 from osler.structures.errors import DataError
 
 ROUNDING = 1e-3  # by which a share may lie outside 0 to 1 unremarked
+MEANT = ("data", "dataset")  # names of a YAML file that describes a set
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,28 @@ class YoloSet:
 
 
 def find_yolo(folder: Path) -> Path | None:
-    """The YAML file of a YOLO set, or its folder where `images` and `labels` lie side by side; None for neither."""
+    """The YAML file of a YOLO set, or its folder where `images` and `labels` lie side by side; None for neither.
+
+    Raises:
+        DataError: a YAML file that is meant to name the classes cannot be read.
+    """
+    side_by_side = (folder / "images").is_dir() and (folder / "labels").is_dir()
+    side_by_side = side_by_side and any((folder / "labels").rglob("*.txt"))
+    damaged: list[tuple[Path, DataError]] = []
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        content = _yaml(path)
+        try:
+            content = read_yaml(path)
+        except DataError as error:
+            damaged.append((path, error))
+            continue
         if isinstance(content, dict) and "names" in content and "train" in content:
             return path
-    if (folder / "images").is_dir() and (folder / "labels").is_dir() and any((folder / "labels").rglob("*.txt")):
-        return folder
-    return None
+        if side_by_side and path.stem in MEANT:
+            return path  # which will be refused with what it lacks
+    for path, wrong in damaged:
+        if side_by_side or path.stem in MEANT:
+            raise wrong
+    return folder if side_by_side else None
 
 
 def read_yolo(place: Path) -> Parts:
@@ -57,21 +74,37 @@ def read_yolo(place: Path) -> Parts:
         parts[part] = gathered = Gathered()
         for path in pictures:
             _read_one(path, found.names, gathered)
-    return to_parts(name, found.names, parts, place=place)
+    return to_parts(name, found.names, parts, _without_picture(found), place=place)
 
 
-def _yaml(path: Path) -> Any:
+def _without_picture(found: YoloSet) -> list[str]:
+    """A note for the texts with objects whose picture is not there."""
+    folders = dict.fromkeys(p.parent for pictures in found.pictures.values() for p in pictures)
+    lone: list[Path] = []
+    for folder in folders:
+        labels = label_file(folder / "1.jpg").parent
+        if folder.is_dir() and labels.is_dir():
+            stems = {Path(p).stem for p in loose_pictures(folder)}
+            lone += [text for text in sorted(labels.glob("*.txt")) if text.stem not in stems and _has_objects(text)]
+    if not lone:
+        return []
+    return [f"{len(lone)} texts have no picture and are not used (the first: {shown(lone[0])})."]
+
+
+def _has_objects(text: Path) -> bool:
+    """Whether a text begins as YOLO's do: other texts may lie beside them."""
+    words = next(iter(text.read_text("utf-8-sig", errors="replace").splitlines()), "").split()
     try:
-        return yaml.safe_load(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
-        return None
+        return len([float(word) for word in words]) >= 5
+    except ValueError:
+        return False
 
 
 def _from_yaml(path: Path) -> YoloSet:
-    content = _yaml(path)
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise DataError(f"{path} is no YAML mapping; YOLO's names the classes (names) and the pictures (train, val).")
-    names = _names(content, path)
+    names = names_of_yaml(content, path)
     root = path.parent / str(content.get("path") or "")
     pictures: dict[str, list[Path]] = {}
     for key, entry in content.items():
@@ -84,37 +117,21 @@ def _from_yaml(path: Path) -> YoloSet:
     return YoloSet(names, pictures)
 
 
-def _names(content: dict[Any, Any], path: Path) -> tuple[str, ...]:
-    names = content.get("names")
-    if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
-            raise DataError(f"{path}: names are numbered {list(names)[:8]}; 0, 1, 2, ... without a gap are expected.")
-        names = [names[i] for i in range(len(names))]
-    if not isinstance(names, list) or not names:
-        raise DataError(f"{path} has no list of classes (names: [cat, dog]).")
-    count = content.get("nc", len(names))
-    if count != len(names):
-        raise DataError(f"{path} says nc: {count}, and names {len(names)} classes.")
-    found = tuple(str(n) for n in names)
-    if len(set(found)) < len(found):
-        raise DataError(f"{path} names a class twice: {', '.join(found[:20])}.")
-    return found
-
-
 def _listed(entry: str, root: Path, yaml_path: Path) -> list[Path]:
     """The pictures of a folder or a list; exporters write paths for other machines, so the YAML's own folder is tried."""
     tries = [root / entry, yaml_path.parent / entry, yaml_path.parent / entry.removeprefix("../").lstrip("/")]
     for place in tries:
-        if place.is_dir():
+        if os.path.isdir(place):
             return [Path(p) for p in pictures_under(place)]
-        if place.is_file():
-            lines = [line.strip() for line in place.read_text("utf-8-sig").splitlines()]
+        if os.path.isfile(place):
+            lines = [line.strip() for line in read_text(place).splitlines()]
             return [_of_list(line, place.parent, root) for line in lines if line]
-    raise DataError(f"{yaml_path} names {entry}, and there is no such folder or list at {tries[0]} or {tries[1]}.")
+    looked = " or ".join(dict.fromkeys(shown(place) for place in tries[:2]))
+    raise DataError(f"{yaml_path} names {shown(entry)}, and there is no such folder or list at {looked}.")
 
 
 def _of_list(line: str, here: Path, root: Path) -> Path:
-    return next((p for p in (here / line, root / line) if p.is_file()), here / line)
+    return next((p for p in (here / line, root / line) if os.path.isfile(p)), here / line)
 
 
 def _from_folders(folder: Path) -> YoloSet:
@@ -124,17 +141,8 @@ def _from_folders(folder: Path) -> YoloSet:
     pictures = {part: [Path(p) for p in pictures_under(place)] for part, place in folders.items()}
     for place in (folder / "classes.txt", labels / "classes.txt", folder / "obj.names"):
         if place.is_file():
-            names = [line.strip() for line in place.read_text("utf-8-sig").splitlines() if line.strip()]
-            return YoloSet(tuple(dict.fromkeys(names)), pictures)
-    highest = max((number for path in labels.rglob("*.txt") for number in _classes(path)), default=-1)
-    return YoloSet(tuple(str(i) for i in range(highest + 1)), pictures)
-
-
-def _classes(path: Path) -> Iterator[int]:
-    for line in path.read_text("utf-8-sig", errors="replace").splitlines():
-        word = (line.split() or ["-"])[0]
-        if word.isascii() and word.isdigit() and len(word) < 5:
-            yield int(word)
+            return YoloSet(names_of_list(place), pictures)
+    return YoloSet(numbered_names(labels), pictures)
 
 
 def label_file(picture: Path) -> Path:
@@ -148,7 +156,7 @@ def label_file(picture: Path) -> Path:
 
 
 def _read_one(path: Path, names: Sequence[str], gathered: Gathered) -> None:
-    if not path.is_file() or not is_picture(path.name):
+    if not os.path.isfile(path) or not is_picture(path.name):
         gathered.missing(path, "listed for YOLO")
         return
     size = gathered.size_of(path)
@@ -176,13 +184,13 @@ def _raw(words: list[str], where: str, names: Sequence[str], size: Size) -> RawO
     try:
         label, *values = map(float, words)
     except ValueError:
-        return fault("malformed line", f"{' '.join(words)[:80]!r} holds something that is no number.")
+        return fault("malformed line", f"{shown(repr(' '.join(words)), 80)} holds something that is no number.")
     if len(values) != 4 and (len(values) < 6 or len(values) % 2):
         reason = f"{len(words)} numbers; 5 are a class and a box, 7, 9, 11, ... a class and an outline's points"
         hint = ", and 6 a prediction with its confidence, which is no annotation." if len(words) == 6 else "."
         return fault("malformed line", reason + hint)
-    if label != math.floor(label) or not 0 <= label < len(names):
-        return fault("unknown category", f"class {words[0]} of {len(names)}, which are numbered from 0.")
+    if not label.is_integer() or not 0 <= label < len(names):
+        return fault("unknown category", f"class {shown(words[0], 40)} of {len(names)}, which are numbered from 0.")
     if not all(math.isfinite(v) for v in values):
         return fault("not a number", "it holds a value that is no finite number.")
     if max(values) > 1 + ROUNDING or min(values) < -ROUNDING:
