@@ -46,3 +46,48 @@ def test_a_rare_class_that_is_left_out_is_named_at_the_loader() -> None:
 )
 def test_balanced_or_recognised_classes_are_let_be(apart: float, order: str, weight: str) -> None:
     assert found(diagnose_code(PROGRAM.format(apart=apart, order=order, weight=weight), head=HEAD), FAULT) is None
+
+
+# Regions of pictures are judged: of each its object, and others that are background; or what the object's label says of it all.
+SCENES = """
+class Scenes(torch.utils.data.Dataset):
+    def __len__(self):
+        return 64
+    def __getitem__(self, k):
+        g = torch.Generator().manual_seed(k)
+        x, y = torch.randint(0, 40, (2,), generator=g).tolist()
+        picture, label = 0.1 * torch.randn(1, 64, 64, generator=g), 1 + int(k % {rare} == 0)
+        picture[0, y:y + 20, x:x + 20] += 0.05 * label
+        return picture, {{"boxes": torch.tensor([[x, y, x + 20.0, y + 20.0]]), "labels": torch.tensor([label])}}
+def together(batch):
+    pictures, targets = zip(*batch)
+    return torch.stack(pictures), list(targets)
+def regions(pictures, targets):
+    crops, labels = [], []
+    for picture, target in zip(pictures, targets):
+        x, y = target["boxes"][0, :2].int().tolist()
+        spots = [(x + 5, y + 5), *torch.randint(0, 54, (11, 2)).tolist()]
+        crops += [picture[:, v:v + 10, u:u + 10] for u, v in spots]
+        labels += [int(target["labels"])] + [0] * 11
+    return torch.stack(crops), torch.tensor(labels)
+def wholes(pictures, targets):
+    return pictures[:, :, ::7, ::7], torch.cat([target["labels"] for target in targets]) - 1
+loader = DataLoader(Scenes(), batch_size=4, shuffle=True, collate_fn=together)
+net = nn.Sequential(nn.Flatten(), nn.Linear(100, 16), nn.ReLU(), nn.Linear(16, 3))
+opt = torch.optim.Adam(net.parameters(), lr=3e-3)
+for epoch in range(3):
+    for pictures, targets in loader:
+        given, labels = {given}(pictures, targets)
+        opt.zero_grad()
+        F.cross_entropy(net(given), labels).backward()
+        opt.step()
+"""
+
+
+@pytest.mark.parametrize("fault", [FAULT, "constant-prediction"])
+def test_background_among_the_regions_of_a_detector_is_let_be(fault: str) -> None:
+    assert found(diagnose_code(SCENES.format(rare=2, given="regions"), head=HEAD), fault) is None
+
+
+def test_rare_pictures_are_still_named_where_their_boxes_are_known() -> None:
+    assert found(diagnose_code(SCENES.format(rare=16, given="wholes"), head=HEAD), FAULT) is not None

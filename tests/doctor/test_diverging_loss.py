@@ -69,3 +69,32 @@ def test_adversaries_are_let_be() -> None:
     diagnosis = diagnose_code(program)
     for fault in ("diverging-loss", "oscillating-loss", "plateau", "learning-rate-too-high", "missing-zero-grad"):
         assert found(diagnosis, fault) is None
+
+
+# A sum of distances beside a loss of classes: as many rows as objects were matched, which differ from update to update.
+PARTS = """
+x = torch.randn(64, 6)
+y, wanted = (x[:, 0] > 0).long(), x[:, :2] * 2
+net = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 4))
+opt = torch.optim.SGD(net.parameters(), lr=1e-3)
+for step in range({steps}):
+    rows = torch.arange({rows})
+    said = net(x)
+    opt.zero_grad()
+    moves = F.smooth_l1_loss(said[rows, 2:], wanted[rows]{shift}, reduction="sum")
+    (F.cross_entropy(said[:, :2], y) + {weight} * moves / len(rows)).backward()
+    opt.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "rows"), [(5, "4 + 12 * step"), (40, "4 + step % 3 + step")], ids=["five updates", "more rows"]
+)
+def test_a_sum_over_ever_more_rows_is_let_be(steps: int, rows: str) -> None:
+    program = PARTS.format(steps=steps, rows=rows, shift="", weight=1)
+    assert found(diagnose_code(program), "diverging-loss") is None
+
+
+def test_a_part_that_grows_in_each_row_is_told() -> None:
+    program = PARTS.format(steps=40, rows="16", shift=" * (1 + 0.2 * step)", weight=1)
+    assert found(diagnose_code(program), "diverging-loss") is not None

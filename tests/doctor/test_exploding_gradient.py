@@ -68,3 +68,63 @@ def test_a_cell_called_step_by_step() -> None:
     assert finding is not None
     assert finding.where.layer == "rnn"
     assert finding.where.line == line_of(sick, "weight.data *= 8")
+
+
+# One head for the four levels of a pyramid: the gradient at a fine level is thousands of times that at a coarse one.
+LEVELS = """
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Conv2d(4, 2, 3, padding=1)
+        def forward(self, levels):
+            return [self.head(level) for level in levels]
+    net = Net()
+    opt = torch.optim.SGD(net.parameters(), lr=1e-7)
+    for step in range(8):
+        levels = [torch.randn(4, 4, {side}, {side}) for k in range(4)]
+        opt.zero_grad()
+        loss = sum(weight * (answer - 1).square().sum() for weight, answer in zip((3, 0.3, 0.03, 0.01), net(levels)))
+        loss.backward()
+        opt.step()
+"""
+
+
+@pytest.mark.parametrize("side", ["16 // 2**k", "8"], ids=["levels", "views of one size"])
+def test_a_head_shared_by_levels_or_views_is_no_recurrence(side: str) -> None:
+    assert found(diagnose_code(LEVELS.format(side=side)), "exploding-gradient") is None
+
+
+def test_the_same_head_read_again_and_again_is_one() -> None:
+    sick = LEVELS.format(side="8").replace("nn.Conv2d(4, 2, 3, padding=1)", "nn.Conv2d(4, 4, 3, padding=1, bias=False)")
+    sick = sick.replace(
+        "            return [self.head(level) for level in levels]\n",
+        "            x = levels[0]\n"
+        "            for _ in range(8):\n                x = torch.relu(self.head(4 * x))\n            return [x]\n",
+    )
+    finding = found(diagnose_code(sick), "exploding-gradient")
+    assert finding is not None
+    assert finding.where.layer == "head"
+
+
+# The sum over places of a map, for a picture on average: its gradient is that of a thousand terms.
+PLACES = """
+    x = torch.randn(64, 3, 16, 16)
+    y = 3 * x.mean(1, keepdim=True) + 2
+    net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 1, 3, padding=1))
+    {start}
+    opt = torch.optim.Adam(net.parameters(), lr=1e-3)
+    for step in range(8):
+        opt.zero_grad()
+        loss = (net(x) - y).square().sum() / 64
+        loss.backward()
+        opt.step()
+"""
+
+
+@pytest.mark.parametrize(("start", "told"), [("pass", False), ("[p.data.mul_(30) for p in net.parameters()]", True)])
+def test_a_sum_over_places_of_a_picture_is_measured_by_its_terms(start: str, told: bool) -> None:
+    diagnosis = diagnose_code(PLACES.format(start=start))
+    if told:
+        assert diagnosis.sick
+    else:
+        assert found(diagnosis, "exploding-gradient") is None

@@ -71,3 +71,28 @@ def test_usual_starts_and_normalised_ones(healthy: str) -> None:
     diagnosis = diagnose_code(healthy)
     assert found(diagnosis, "init-too-large") is None
     assert found(diagnosis, "init-too-small") is None
+
+
+# Classes and a heavy distance: the whole begins at many times what guessing a class costs, each part where it should.
+TWO_PARTS = """
+    net = nn.Sequential(
+        nn.Linear(12, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 6)
+    )
+    net[{layer}].weight.data *= {factor}
+    x = torch.randn(128, 12)
+    y, wanted = x[:, :4].argmax(1), x[:, 4:6]
+    opt = torch.optim.Adam(net.parameters(), lr=1e-4)
+    for step in range(20):
+        said = net(x)
+        opt.zero_grad()
+        (F.cross_entropy(said[:, :4], y) + 20 * F.mse_loss(said[:, 4:], wanted)).backward()
+        opt.step()
+"""
+
+
+@pytest.mark.parametrize(("layer", "factor", "told"), [(2, 10.5, False), (6, 40, True)])
+def test_the_start_of_a_loss_with_parts_is_judged_by_each_part(layer: int, factor: float, told: bool) -> None:
+    finding = found(diagnose_code(TWO_PARTS.format(layer=layer, factor=factor)), "init-too-large")
+    assert (finding is not None) == told
+    if finding is not None:
+        assert "part of the loss" in finding.evidence

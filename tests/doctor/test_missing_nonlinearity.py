@@ -87,3 +87,67 @@ def test_one_activation_left_out() -> None:
 )
 def test_what_is_linear_on_purpose_is_let_be(program: str) -> None:
     assert found(diagnose_code(program), "missing-nonlinearity") is None
+
+
+# A small feature pyramid in the manner of Lin et al. 2017, with a head of its own for each level, or one for all.
+PYRAMID = """
+class Pyramid(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fine, self.coarse = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Conv2d(8, 16, 3, stride=2, padding=1)
+        self.lateral = nn.ModuleList([nn.Conv2d(8, 8, 1), nn.Conv2d(16, 8, 1)])
+        self.smooth = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1) for _ in range(2)])
+        self.stems = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1) for _ in range(2)])
+        self.first, self.second = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.head = nn.Linear(8, 4)
+    def forward(self, x):
+        fine = F.relu(self.fine(x))
+        coarse = F.relu(self.coarse(fine))
+        top = self.lateral[1](coarse)
+        sides = [self.lateral[0](fine) + F.interpolate(top, scale_factor=2.0, mode="nearest"), top]
+        levels = [smooth(side) for smooth, side in zip(self.smooth, sides)]
+        maps = [F.relu({stem}(level)) for k, level in enumerate(levels)]
+        maps = [{more} for m in maps]
+        return sum(self.head(m.mean((2, 3))) for m in maps)
+net = Pyramid()
+"""
+# A head for all levels; one of them was made by a convolution on a map with an activation, as RetinaNet's extra levels.
+SHARED = """
+class Levels(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.levels = nn.ModuleList([nn.Conv2d(8, 8, 3, stride=s, padding=1) for s in (1, 2)])
+        self.convs = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1) for _ in range(2)])
+        self.head = nn.Linear(8, 4)
+    def forward(self, x):
+        x = F.relu(self.body(x))
+        return sum(self.head(F.relu(self.convs[{which}](level(x))).mean((2, 3))) for k, level in enumerate(self.levels))
+net = Levels()
+"""
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        PYRAMID.format(stem="self.stems[k]", more="m"),
+        PYRAMID.format(stem="self.first", more="m"),
+        PYRAMID.format(stem="self.stems[k]", more="F.relu(self.second(F.relu(self.first(m))))"),
+        SHARED.format(which="0"),
+    ],
+)
+def test_linear_layers_that_meet_in_a_pyramid_are_let_be(net: str) -> None:
+    assert found(diagnose_code(PROGRAM.format(net=net)), "missing-nonlinearity") is None
+
+
+@pytest.mark.parametrize(
+    ("net", "layer"),
+    [
+        (PYRAMID.format(stem="self.stems[k]", more="F.relu(self.second(self.first(m)))"), "first"),  # beside a pyramid
+        (SHARED.format(which="k"), "levels.0"),
+    ],
+)
+def test_an_activation_left_out_beside_a_pyramid_is_told(net: str, layer: str) -> None:
+    finding = found(diagnose_code(PROGRAM.format(net=net)), "missing-nonlinearity")
+    assert finding is not None
+    assert finding.where.layer == layer

@@ -69,3 +69,25 @@ def test_a_loss_with_its_sign_turned() -> None:
 )
 def test_fitting_losses_are_let_be(units: int, loss: str, given: str) -> None:
     assert found(diagnose_code(program(units, loss, given).replace("range(12)", "range(60)")), "wrong-loss") is None
+
+
+# Targets that are cut out of masks and scaled: shares of pixels, which rounding puts a little over 1.
+SOFT = """
+    masks = (torch.rand(200, 1, 6, 6) < 0.6).float()
+    x = masks.flatten(1) + 0.1 * torch.randn(200, 36)
+    wanted = F.interpolate(masks, size=(8, 8), mode="bilinear").flatten(1) * {scale}
+    net = nn.Sequential(nn.Linear(36, 64), nn.ReLU(), nn.Linear(64, 64))
+    opt = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for step in range(12):
+        opt.zero_grad()
+        F.binary_cross_entropy_with_logits(net(x), wanted).backward()
+        opt.step()
+"""
+
+
+@pytest.mark.parametrize(("scale", "told"), [("(1 + 1.2e-7)", False), ("1.004", False), ("3", True)])
+def test_targets_a_rounding_over_1_are_let_be_and_others_told(scale: str, told: bool) -> None:
+    finding = found(diagnose_code(SOFT.format(scale=scale)), "wrong-loss")
+    assert (finding is not None) == told
+    if finding is not None:
+        assert "real numbers from 0 to 3" in finding.evidence

@@ -4,6 +4,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from osler.vitals.call_watch import CallWatch
 from osler.vitals.evidence import Broadcast, LossSample, LossSeen, Site
 from osler.vitals.module_watch import ModuleWatch, function_layer, record_output
 from osler.vitals.producers import LOSS, SITE, notes, producers
-from osler.vitals.sites import persons_site
+from osler.vitals.sites import calling_line, persons_site
 from osler.vitals.state import Patches, State
 from osler.vitals.summaries import summarise
 
@@ -33,6 +34,7 @@ AS_FUNCTIONS = (
 )  # fmt: skip
 OF_TORCH = ("relu", "sigmoid", "tanh", "softmax", "log_softmax", "selu", "celu", "dropout")
 OF_TENSORS = ("relu", "sigmoid", "tanh", "softmax", "log_softmax")
+LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parent))  # PyTorch, and what watches
 LEAVING = ("detach", "numpy", "item", "tolist")
 SAMPLES_KEPT = 200
 LABELS_COUNTED = 500
@@ -44,7 +46,7 @@ class FunctionWatch:
 
     def __init__(self, state: State, modules: ModuleWatch, calls: CallWatch) -> None:
         self._state, self._modules, self._calls = state, modules, calls
-        self._losses: dict[tuple[str, Site | None], LossSeen] = {}
+        self._losses: dict[tuple[str, Site | None, tuple[str, int]], LossSeen] = {}
         self._inside = False
         self.loss_of: dict[int, LossSeen] = {}  # by id of the value's node
 
@@ -121,12 +123,13 @@ class FunctionWatch:
         if not isinstance(value, Tensor) or not args or not isinstance(args[0], Tensor):
             return
         state, site = self._state, persons_site()
-        loss = self._losses.get((name, site))
+        key = name, site, calling_line(LIBRARIES)  # one line of the person's may call a library with several losses
+        loss = self._losses.get(key)
         given = args[0]
         target = kwargs.get("target", args[1] if len(args) > 1 and isinstance(args[1], Tensor) else None)
         if loss is None:
             loss = LossSeen(name, site, _loss_options(args, kwargs))
-            self._losses[name, site] = loss
+            self._losses[key] = loss
             state.evidence.losses.append(loss)
         moment = "train" if value.requires_grad else "evaluate"
         loss.counts[moment] += 1

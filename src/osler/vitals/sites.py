@@ -46,6 +46,14 @@ def persons_site() -> Site | None:
     return frame_site(frame) if frame is not None else None
 
 
+def calling_line(libraries: tuple[str, ...]) -> tuple[str, int]:
+    """The file and line of the innermost frame outside of these folders, whoever's it is."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(libraries):
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+
+
 def frame_site(frame: FrameType) -> Site:
     """A frame's line."""
     code = frame.f_code

@@ -6,6 +6,7 @@ from osler.doctor import thresholds
 from osler.doctor.case import BINARY_LOSSES, CLASS_LOSSES, Case
 from osler.doctor.data_lines import calls_any, line_of, nearest
 from osler.doctor.fault import Fault, NotSeen, check
+from osler.doctor.region_losses import judges_regions
 from osler.structures.finding import Finding, Remedy, Where
 from osler.vitals.evidence import Answers, LossSeen
 
@@ -47,7 +48,7 @@ def look(case: Case) -> Iterator[Finding]:
         raise NotSeen("no loss for classes was seen")
     loss = losses[0]
     counts = {int(k): n for k, n in loss.targets.items() if k != loss.options.get("ignore_index", -100)}
-    if len(counts) < 2 or _weighted(loss):
+    if len(counts) < 2 or _weighted(loss) or judges_regions(case, loss):
         return
     common, rare = max(counts, key=lambda k: counts[k]), min(counts, key=lambda k: counts[k])
     ratio = counts[common] / counts[rare]

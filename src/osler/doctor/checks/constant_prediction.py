@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from osler.doctor import thresholds
-from osler.doctor.case import Case
+from osler.doctor.case import BINARY_LOSSES, CLASS_LOSSES, Case
 from osler.doctor.fault import Fault, check
 from osler.doctor.loss_course import why_not_plain
+from osler.doctor.region_losses import judges_regions
 from osler.structures.finding import Finding, Remedy, Where
 from osler.vitals.evidence import Answers, ModelSeen
 
@@ -56,7 +57,8 @@ def look(case: Case) -> Iterator[Finding]:
 
 def _classes(case: Case, model: ModelSeen) -> Finding | None:
     passes = [a for a in model.answers if a.judged >= thresholds.ANSWERS_LEAST and a.step]
-    last = passes[-1] if passes else model.last_training
+    regions = any(judges_regions(case, loss) for loss in case.losses(*CLASS_LOSSES, *BINARY_LOSSES))
+    last = passes[-1] if passes else model.last_training if not regions else None
     if last is None or last.judged < thresholds.ANSWERS_LEAST or len(last.labelled) < 2:
         return None
     said, often = last.predicted.most_common(1)[0]

@@ -17,6 +17,7 @@ from osler.doctor.loss_course import (
     why_not_plain,
 )
 from osler.structures.finding import Finding, Remedy
+from osler.vitals.evidence import LossSeen
 
 FAULT = Fault(
     name="diverging-loss",
@@ -78,6 +79,25 @@ def _whole_falls(case: Case) -> bool:
     return not whole.bad and whole.end < whole.start and whole.change(0.0, 1.0)[1] < -thresholds.FALLS_SURELY
 
 
+def _grows_surely(loss: LossSeen) -> bool:
+    """Whether the last third of enough calls lies above the first, by more than the scatter.
+
+    A sum is taken for each of its rows: of an object detector's they are as many as objects were matched.
+    """
+    rows = loss.options.get("reduction") == "sum"
+    each = [
+        s.value / (max(1, s.input.shape[0]) if rows and s.input.shape else 1)
+        for s in loss.samples
+        if s.moment == "train"
+    ]
+    values = np.array([v for v in each if math.isfinite(v)])
+    if len(values) < thresholds.VALUES_TO_DIVERGE:
+        return False
+    first, last = values[: len(values) // 3], values[-(len(values) // 3) :]
+    error = math.sqrt(first.var(ddof=1) / len(first) + last.var(ddof=1) / len(last))
+    return bool(last.mean() - first.mean() > thresholds.GROWS_SURELY * error)
+
+
 def _of_the_data(case: Case, taught: TaughtLoss) -> Iterator[Finding]:
     """A loss that is one part of what backward is called on, or its negative: it grows while the whole may fall."""
     negative = bool(np.all(case.loss_part(0, 0.1) < 0)) and taught.early > 0
@@ -85,7 +105,7 @@ def _of_the_data(case: Case, taught: TaughtLoss) -> Iterator[Finding]:
     grown = max(taught.late, highest) if not math.isfinite(taught.late) else taught.late
     if not taught.early > 0 or not grown > thresholds.DIVERGED * taught.early or not math.isfinite(grown):
         return
-    if not negative and _whole_falls(case):
+    if not negative and (_whole_falls(case) or not _grows_surely(taught.loss)):
         return  # a part that the others outweigh, such as the distance to a codebook while codes spread
     sign = "; what backward is called on is its negative, so training climbs" if negative else ""
     backward = max(case.evidence.backwards, key=lambda b: b.calls).site

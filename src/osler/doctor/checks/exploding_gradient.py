@@ -1,7 +1,7 @@
 """Gradients that grow without bound on their way back, or from update to update."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from osler.doctor.fault import Fault, check
 from osler.doctor.gradient_course import over_calls, over_layers
 from osler.doctor.initialising_lines import random_line
 from osler.doctor.loss_course import why_not_plain
+from osler.doctor.loss_graph import JOINING, RESHAPING, is_one_of
 from osler.doctor.loss_left import has_learnt
 from osler.structures.finding import Finding, Remedy, Series, Where
-from osler.vitals.evidence import LayerSeen, ModelSeen, OptimizerSeen, StepSample
+from osler.vitals.evidence import GraphNode, LayerSeen, ModelSeen, OptimizerSeen, StepSample
 
 FAULT = Fault(
     name="exploding-gradient",
@@ -44,6 +45,7 @@ FAULT = Fault(
 )
 
 
+TERMS_FOLLOWED = 24  # operations from the loss on
 RECURRENT = ("RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell")
 
 
@@ -74,9 +76,31 @@ def _sums(case: Case) -> bool:
     return summed or any(b.graph and begins_with_a_sum(b.graph) for b in case.evidence.backwards)
 
 
+def _terms(case: Case) -> float:
+    """By how much limits for means grow for a loss that sums over places of a sample: about the number of its terms, by the first
+    loss, since each is of the order of 1."""
+    first = float(case.loss_curve[0, 1]) if len(case.loss_curve) else math.nan
+    summed = any(b.graph and _sums_places(b.graph) for b in case.evidence.backwards)
+    return max(1.0, first) if summed and math.isfinite(first) else 1.0
+
+
+def _sums_places(graph: Sequence[GraphNode]) -> bool:
+    """Whether the way from the loss goes over additions and products with numbers to a sum, such as one that the batch divides."""
+    waiting, passed = [0], (*RESHAPING, *JOINING, "Neg", "Mul", "Div", "Mean")
+    for _ in range(TERMS_FOLLOWED):
+        if not waiting:
+            return False
+        node = graph[waiting.pop(0)]
+        if is_one_of(node.operation, ("Sum",)):
+            return True
+        if is_one_of(node.operation, passed):
+            waiting += [place for place in node.inputs if place < len(graph)]
+    return False
+
+
 def _over_time(case: Case, model: ModelSeen) -> Finding | None:
     for layer in case.layers(model):
-        calls = over_calls(layer) if layer.parameters else None
+        calls = over_calls(case, layer) if layer.parameters else None
         if calls is None:
             continue
         count, first, last = calls
@@ -108,10 +132,9 @@ def _from_the_start(case: Case, optimizer: OptimizerSeen) -> Finding | None:
     first = optimizer.samples[0] if optimizer.samples else None
     if first is None or first.step > 1 or not first.gradients:
         return None
-    norm = _norm(first)
-    if norm < thresholds.NORM_AT_ONCE:
+    norm, recurrent = _norm(first), _recurrent(case)
+    if norm < thresholds.NORM_AT_ONCE * (_terms(case) if recurrent is None else 1.0):
         return None
-    recurrent = _recurrent(case)
     told = f"{norm:.3g}" if math.isfinite(norm) else "beyond what float32 holds"
     through = (
         f"; it comes back through {recurrent.name}, which multiplies it at every step of the sequence"
@@ -158,7 +181,7 @@ def _norm(sample: StepSample) -> float:
 def _recurrent(case: Case) -> LayerSeen | None:
     """The first layer that runs along a sequence, in one call or in many."""
     layers = [x for model in case.models for x in case.layers(model) if x.parameters]
-    return next((x for x in layers if x.kind in RECURRENT or over_calls(x) is not None), None)
+    return next((x for x in layers if x.kind in RECURRENT or over_calls(case, x) is not None), None)
 
 
 def _where(case: Case, layer: LayerSeen) -> Where:

@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator
 
 from osler.doctor import thresholds
-from osler.doctor.case import Case
+from osler.doctor.case import BINARY_LOSSES, CLASS_LOSSES, REGRESSION_LOSSES, Case
 from osler.doctor.fault import Fault, check
 from osler.doctor.initial_weights import initial_weights
 from osler.doctor.initialising_lines import random_line
-from osler.doctor.loss_course import taught_loss
+from osler.doctor.loss_course import constant_loss, taught_loss
 from osler.doctor.loss_left import has_learnt
 from osler.structures.finding import Finding, Remedy
-from osler.vitals.evidence import ModelSeen
+from osler.vitals.evidence import LossSeen, ModelSeen
 
 FAULT = Fault(
     name="init-too-large",
@@ -65,22 +65,41 @@ def look(case: Case) -> Iterator[Finding]:
 def _wild(case: Case, model: ModelSeen) -> bool:
     """Whether the first answers are far worse than guessing, or an activation is saturated from the start."""
     saturated = any(x.samples and x.samples[0].saturated > thresholds.SATURATED for x in case.layers(model))
-    return saturated or _first_loss(case) > thresholds.WILD_START * _guess(case)
+    first, guess = _first_and_guess(case)
+    return saturated or first > thresholds.WILD_START * guess
 
 
-def _first_loss(case: Case) -> float:
-    return float(case.loss_curve[0, 1]) if len(case.loss_curve) else math.nan
-
-
-def _guess(case: Case) -> float:
-    """What guessing costs: ln K; of a regression what the best constant answer does."""
+def _first_and_guess(case: Case) -> tuple[float, float]:
+    """The first loss and what guessing costs; of a loss with parts those of the part that begins worst, each by itself."""
+    parts = _parts(case)
+    if len(parts) > 1:
+        return max(parts, key=lambda part: part[0] / part[1])
+    first = float(case.loss_curve[0, 1]) if len(case.loss_curve) else math.nan
     if case.classifies:
-        return math.log(max(2, case.class_count))
+        return first, math.log(max(2, case.class_count))
     taught = taught_loss(case)
-    return taught.constant if taught is not None else math.nan
+    return first, taught.constant if taught is not None else math.nan
+
+
+def _parts(case: Case) -> list[tuple[float, float]]:
+    """First value and cost of guessing of each loss function that taught, of those that are means."""
+    found = []
+    for loss in case.losses(*CLASS_LOSSES, *BINARY_LOSSES, *REGRESSION_LOSSES):
+        first = next((s.value for s in loss.samples if s.moment == "train" and math.isfinite(s.value)), math.nan)
+        guess = _guess(loss) if loss.options.get("reduction") != "sum" else math.nan
+        found.append((first, guess if guess > 0 else math.inf))
+    return found
+
+
+def _guess(loss: LossSeen) -> float:
+    """What equal scores for all classes cost; of numbers what the best constant answer does; NaN where that is not known."""
+    if loss.function in CLASS_LOSSES:
+        return math.log(max(2, *(s.input.shape[1] for s in loss.samples if len(s.input.shape) >= 2), 2))
+    return math.log(2) if loss.function in BINARY_LOSSES else constant_loss(loss)
 
 
 def _start(case: Case) -> str:
     """What the first loss was, beside guessing."""
-    first, guess = _first_loss(case), _guess(case)
-    return f"; the first loss is {first:.4g} where guessing costs {guess:.3g}" if first > 2 * guess else ""
+    first, guess = _first_and_guess(case)
+    which = "the first value of a part of the loss" if len(_parts(case)) > 1 else "the first loss"
+    return f"; {which} is {first:.4g} where guessing costs {guess:.3g}" if first > 2 * guess else ""

@@ -7,6 +7,7 @@ from osler.doctor import thresholds
 from osler.doctor.case import Case
 from osler.doctor.fault import Fault, NotSeen, check
 from osler.doctor.layer_places import dropout_names, seen_of, way_out, where_called
+from osler.doctor.linear_meetings import is_shared, smooths_a_pyramid
 from osler.doctor.loss_graph import (
     MAX_POOLING,
     NORMS_OF_BATCH,
@@ -31,7 +32,7 @@ FAULT = Fault(
     seen_by=(
         "in the graph of the loss, only linear operations lie under the last layer although there are hidden layers; or two "
         "hidden layers of full rank follow each other with none between; narrow waists, 1x1 and depthwise convolutions, "
-        "embeddings and attention's projections are left out"
+        "embeddings, attention's projections, what smooths a feature pyramid and heads that several layers feed are left out"
     ),
     remedies=(
         Remedy("add an activation", "Put a ReLU, GELU or tanh after each hidden layer."),
@@ -41,6 +42,7 @@ FAULT = Fault(
         "Goodfellow, Bengio, Courville 2016, section 6.1: why a linear model cannot learn XOR",
         "UMLAUT (Schoop et al. 2021), NeuraLint (Nikanjam et al. 2021), TheDeepChecker (Ben Braiek, Khomh 2022): hidden "
         "layers without an activation; StackOverflow cases 1 and 79",
+        "Lin et al. 2017 (feature pyramid networks), section 3: no activations in a pyramid's own convolutions, by design",
     ),
 )
 
@@ -123,6 +125,8 @@ def _pairs(case: Case, graph: LossGraph, dropouts: frozenset[str]) -> list[Findi
     for upper in sorted(graph.weighted.values(), key=lambda w: -w.node):  # the first layer first
         lower, between = _next_below(graph, upper, dropouts)
         if lower is None or not _is_plain_pair(case, lower, upper) or not _full_rank(lower, upper):
+            continue
+        if smooths_a_pyramid(graph, lower) or is_shared(graph, upper):
             continue
         normed = any(is_one_of(graph.nodes[k].operation, NORMS_OF_BATCH) for k in between)
         found.append(

@@ -80,12 +80,12 @@ def _over_time(case: Case, model: ModelSeen) -> Finding | None:
     for layer in case.layers(model):
         if not layer.parameters:
             continue
-        calls = over_calls(layer)
+        calls = over_calls(case, layer)
         if calls is None:
             continue
         count, first, last = calls
         if count >= thresholds.CALLS_TO_VANISH and last > 0 and first < thresholds.VANISHED * last:
-            squashing = [x for x in _squashing(case, model) if over_calls(x) is not None]
+            squashing = [x for x in _squashing(case, model) if over_calls(case, x) is not None]
             cell = layer.name.rpartition(".")[0] or layer.name
             return FAULT.found(
                 f"{layer.name} runs {count} times in a step; the gradient at its first run is {first:.1g}, at its last {last:.1g}: "

@@ -45,7 +45,7 @@ def model_of(finding: Finding, case: Case) -> ModelSeen:
 def keep(finding: Finding, case: Case) -> Iterator[Prescription]:
     """In a cell tanh for sigmoid and an orthogonal start, or gates; over layers ReLU, norms, and He's rule."""
     model = model_of(finding, case)
-    cells = [x for x in case.layers(model) if x.parameters and over_calls(x) is not None]
+    cells = [x for x in case.layers(model) if x.parameters and over_calls(case, x) is not None]
     gated = [x for x in case.layers(model) if x.kind in RECURRENT]
     if cells:
         yield from _in_cells(case, model, cells)
@@ -212,7 +212,7 @@ def _calm_start(edit: ScriptEdit, case: Case, model: ModelSeen, layer: str) -> N
     """
     own = [p for n, p in model.parameters.items() if n.startswith(f"{layer}.") or (layer and f".{layer}." in n)]
     large = {w.layer for w in initial_weights(case, model) if w.against_he > thresholds.LARGE_WEIGHTS}
-    looped = {x.name for x in case.layers(model) if x.parameters and over_calls(x) is not None}
+    looped = {x.name for x in case.layers(model) if x.parameters and over_calls(case, x) is not None}
     square = [p for n, p in model.parameters.items() if n.rpartition(".")[0] in looped and len(set(p.shape)) == 1]
     bad = [p for n, p in model.parameters.items() if n.rpartition(".")[0] in large] or [*own, *square]
     found = [

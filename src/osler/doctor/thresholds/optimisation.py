@@ -112,6 +112,8 @@ WILD_LEFT = 0.12  # ours
 DIVERGED = 2.0  # TheDeepChecker
 ABOVE_START = 1.2  # ours
 FALLS_SURELY = 4.0  # ours: standard errors of a straight line through the whole loss
+VALUES_TO_DIVERGE = 20  # ours: as many as a loss needs to be looked at by tenths
+GROWS_SURELY = 3.0  # ours: standard errors between the first and the last third of a part of the loss
 DIVERGED_FOR_SURE = 5.0  # ours: however much the loss scatters
 
 

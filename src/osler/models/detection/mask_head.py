@@ -47,6 +47,8 @@ class MaskHead(nn.Module):
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        # All masks near 0.5 at first, as in the authors' code: by the rule above few classes would begin with wild ones.
+        nn.init.normal_(self.masks.weight, std=0.001)
 
     def forward(
         self, levels: Maps, regions: Sequence[Float[Tensor, "_ 4"]]
