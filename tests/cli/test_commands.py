@@ -12,6 +12,7 @@ import yaml
 from command import SMALL, Osler, Said
 
 import osler
+from osler.models.registry import list_detectors
 from osler.training.progress import ProgressBar
 from osler.training.recipe_file import read_text
 from osler.training.state import Training
@@ -70,7 +71,8 @@ def test_an_unknown_command_and_option_are_refused_with_status_2(osler_: Osler) 
 
 
 def test_models_are_listed_by_pattern(osler_: Osler) -> None:
-    assert osler_("models").out.split() == osler.list_models()
+    assert osler_("models").out.split() == [*osler.list_models(), *list_detectors()]
+    assert osler_("models", "yolo_v?").out.split() == ["yolo_v1", "yolo_v3"]
     assert osler_("models", "resnet?0").out.split() == osler.list_models("resnet?0")
     assert osler_("models", "nothing*").out == ""
 

@@ -1,6 +1,7 @@
 """The benchmark that compares the generations of R-CNN: what it counts, and to whom it gives the time."""
 
 import time
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -15,12 +16,16 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "rcnn_generations.py"
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
+def benchmark() -> Iterator[ModuleType]:
+    """The script, which finds what lies beside it as when it is run."""
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(BENCHMARK.parent))
     spec = spec_from_file_location("rcnn_generations", BENCHMARK)
     assert spec is not None and spec.loader is not None  # noqa: PT018
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    patch.undo()
 
 
 @pytest.mark.craft("DE17")
