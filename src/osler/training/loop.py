@@ -69,7 +69,10 @@ def _epoch(training: Training, observers: Observers) -> None:
             read_losses(training, observers)
             return
         except ValueError as error:
-            raise _one_value_a_channel(error, training) or error from None
+            told = _one_value_a_channel(error, training)
+            if told is None:
+                raise
+            raise told from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -329,7 +332,10 @@ def _validate(training: Training, loader: Loader, observers: Observers) -> Outco
                     model, training.task, loader, engine=training.engine, standardise=training.standardise, watch=watch
                 )
         except ValueError as error:
-            raise _one_value_a_channel(error, training) or error from None
+            told = _one_value_a_channel(error, training)
+            if told is None:
+                raise
+            raise told from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -62,18 +62,31 @@ class BackboneChoice:
     frozen_norms: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
-    def network(self, in_channels: int, num_classes: int = 1000) -> nn.Module:
+    def network(self, in_channels: int) -> nn.Module:
         """The whole network, with its classifier."""
-        if self.name is None:
-            raise RecipeError("A backbone needs the name of its network.")
+        assert self.name is not None, "a detector's own name was filled in before"
         network = create_model(
-            self.name, num_classes=num_classes, in_channels=in_channels, weights=self.weights, **self.options
+            self.name, num_classes=1000, in_channels=in_channels, weights=self.weights, **self.options
         )
         if self.frozen_norms:
             freeze_batch_norms(network)
         elif self.weights == "none":
             follow_quickly(network)
         return network
+
+    def cut(self, in_channels: int, strides: Sequence[int]) -> Backbone:
+        """The network cut at the deepest map of each stride.
+
+        Raises:
+            RecipeError: the network has no map of one of the strides; the message lists those that it has.
+        """
+        network = self.network(in_channels)
+        by_stride = {m.stride: m for m in feature_maps(network)}
+        missing = [s for s in strides if s not in by_stride]
+        if missing:
+            has = ", ".join(map(str, sorted(by_stride)))
+            raise RecipeError(f"{self.name} has no feature map of stride {missing[0]}; its maps have strides {has}.")
+        return Backbone(network, [by_stride[s] for s in strides])
 
 
 BackboneOption = str | BackboneChoice | None
@@ -97,14 +110,7 @@ def make_backbone(backbone: BackboneOption, own: str, *, in_channels: int = 3, s
     Raises:
         RecipeError: the network has no map of one of the strides; the message lists those that it has.
     """
-    choice = chosen(backbone, own)
-    network = choice.network(in_channels)
-    by_stride = {m.stride: m for m in feature_maps(network)}
-    missing = [s for s in strides if s not in by_stride]
-    if missing:
-        has = ", ".join(map(str, sorted(by_stride)))
-        raise RecipeError(f"{choice.name} has no feature map of stride {missing[0]}; its maps have strides {has}.")
-    return Backbone(network, [by_stride[s] for s in strides])
+    return chosen(backbone, own).cut(in_channels, strides)
 
 
 def follow_quickly(network: nn.Module) -> None:

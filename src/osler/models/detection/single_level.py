@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 from annotated_types import Gt, Len
 from torch import nn
 
-from osler.models.detection.backbone import Backbone, BackboneChoice, BackboneOption, chosen, make_backbone
+from osler.models.detection.backbone import Backbone, BackboneChoice, BackboneOption, chosen
 from osler.models.detection.region_features import POOLS, RegionFeatures
 from osler.models.detection.region_head import RegionHead, RegionRule
 from osler.models.detection.region_proposals import ProposalRule, RegionProposals
@@ -140,7 +140,7 @@ class _Start:
     in_channels: int
 
     def body(self, stride: int) -> Backbone:
-        return make_backbone(self.choice, "", in_channels=self.in_channels, strides=(stride,))
+        return self.choice.cut(self.in_channels, (stride,))
 
     def head(self, body: Backbone, features: str, num_classes: int, scale: OneLevel, rule: RegionRule) -> RegionHead:
         cut = RegionFeatures(body.strides, pool=POOLS[features])
