@@ -1,5 +1,6 @@
 """The confusion matrix as a figure: legible for two classes and for a hundred."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAMED = 30  # up to so many classes each row and column has its name
+LEAST, MARGIN, CELL = 2.6, 1.3, 0.36  # inches: of the smallest figure, around the cells, for each class
+LETTERS = 14  # of a name on an axis for an inch
 COUNTED = 20  # up to so many classes each cell has its count
 
 
@@ -33,7 +36,7 @@ def confusion_figure(matrix: ConfusionMatrix) -> "Figure":
     have numbers.
     """
     classes = len(matrix.names)
-    size = 5.2 if classes > NAMED else min(max(2.6, 1.3 + 0.36 * classes), 6.4)
+    size = 5.2 if classes > NAMED else min(max(LEAST, MARGIN + CELL * classes), 6.4)
     figure = new_figure(size, size + 0.55)
     figure.set_layout_engine("compressed")
     axes = new_axes(figure, xlabel="Predicted class", ylabel="True class", grid="")
@@ -80,7 +83,8 @@ def name_classes(axes: "Axes", names: tuple[str, ...]) -> None:
         axes.set(xlabel="Predicted class (number)", ylabel="True class (number)")
         return
     short = [plain(shorten(n)) for n in names]
-    upright = classes * max(len(n) for n in short) > 60
+    room = LETTERS * max((LEAST - MARGIN) / classes, CELL)
+    upright = any(len(a) + len(b) > 2 * room for a, b in pairwise(short))
     axes.set_xticks(range(classes), short, rotation=90 if upright else 0)
     axes.set_yticks(range(classes), short)
     if classes > 12:
