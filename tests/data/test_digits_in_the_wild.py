@@ -20,7 +20,7 @@ def pictures():
 
 def test_it_is_known_by_name_in_three_parts():
     source = open_data(DataSection(path="digits-in-the-wild"), seed=5)
-    assert (len(source.train), len(source.validation), len(source.test)) == (1000, 200, 200)
+    assert (len(source.train), len(source.validation), len(source.test)) == (4000, 200, 200)
     assert (source.kind, source.names, source.one_way) == ("objects", tuple("0123456789"), True)
     assert (source.typical_size, source.uniform, source.channels) == ((320, 320), True, 3)
     again = open_data(DataSection(path="digits-in-the-wild"), seed=6)

@@ -12,6 +12,7 @@ from page_reader import PageReader
 from osler.data.source import Skipped
 from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Result, Subject
 from osler.reports.page import write_report
+from osler.structures.finding import Finding, Remedy, Where
 from osler.tasks.task import Outcome
 from osler.training.recipe import Origin
 
@@ -177,3 +178,17 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         for name in "ab"
     ]
     assert pages[0] == pages[1]
+
+
+def test_findings_stand_with_their_evidence_and_what_to_change(tmp_path: Path) -> None:
+    dead = Finding("dying-relu", "warning", "layer 3 is silent in 60 % of its units", Where(layer="features.3"))
+    hot = Finding(
+        "learning-rate-too-high", "critical", "the loss rose to 40", remedies=(Remedy("lower", "lr=0.001"),)
+    ).because_of(dead)
+    content = replace(contents.hardly_anything(), findings=[hot])
+    text = " ".join(PageReader(write_report(content, tmp_path).read_text(encoding="utf-8")).text.split())
+    assert "1 finding that harms a training" in text
+    assert "the loss rose to 40; this explains dying-relu" in text
+    assert "lr=0.001" in text
+    plain = PageReader(write_report(contents.hardly_anything(), tmp_path).read_text(encoding="utf-8")).text
+    assert "doctor" not in plain

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from osler.data.source import Skipped
+from osler.structures.finding import Finding
 from osler.structures.healing import TriedChange
 from osler.tasks.task import Outcome
 from osler.training.recipe import Origin
@@ -88,6 +89,7 @@ class ReportContent:
     timing: Mapping[str, float | str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     remarks: Remarks = Remarks()
+    findings: Sequence[Finding] = ()  # of the doctor that watched, in the order in which it tells them
     healing: Sequence[TriedChange] = ()  # of the recipe before the training, in the order in which they were tried
 
     @property

@@ -12,6 +12,7 @@ from osler.reports.sections import (
     circumstances,
     classes,
     detections,
+    findings,
     galleries,
     headline,
     healing,
@@ -54,6 +55,7 @@ def sections_of(content: ReportContent) -> list[Section]:
     """The sections that this content fills, in the order of the page."""
     writers = (
         learning.learning,
+        findings.findings,
         healing.healing,
         galleries.mistakes,
         headline.numbers,

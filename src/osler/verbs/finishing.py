@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from osler.classic.head import EstimatorHead, load_estimator
 from osler.data.loader import Loader
 from osler.data.source import DataSet
+from osler.doctor.kept import kept_diagnosis
 from osler.imaging.fit import FitTo
 from osler.imaging.header import UnreadableError
 from osler.imaging.transform import Compose
@@ -109,6 +110,7 @@ def _content(
         model = f"{recipe.recipe.estimator.name} on {model}'s features"
     history = store.epochs()
     skipped = [*source.skipped, *training.train_loader.skipped]
+    watched = kept_diagnosis(folder.path)
     return ReportContent(
         Subject(
             training.task.name,
@@ -132,6 +134,7 @@ def _content(
         timing | _speed(history),
         store.fact("environment", {}),
         Remarks([*map(str, source.notes), *training.task.notes, *_complaints(store)], skipped),
+        watched.findings if watched else [],
         [TriedChange.from_json(each) for each in store.fact("healing", [])],
     )
 

@@ -1,7 +1,7 @@
 """The built-in `digits-in-the-wild`: real handwritten digits composed by seed onto real photographs, with boxes and
 masks.
 
-1,000 training, 200 validation and 200 test pictures of 320 x 320 pixels, 0 to 8 digits of 20 to 100 pixels in each, 10
+4,000 training, 200 validation and 200 test pictures of 320 x 320 pixels, 0 to 8 digits of 20 to 100 pixels in each, 10
 classes. A picture is a function of (seed, part, index) and drawn when it is asked for, in some milliseconds; digits and
 photographs of the parts are distinct. The set of the recipe has seed 0 whatever the training's seed is, so that all
 trainings are judged on the same pictures.
@@ -26,7 +26,7 @@ from osler.structures.sample import Objects, Sample
 NAME = "digits-in-the-wild"
 SIDE = 320
 Part = Literal["train", "validation", "test"]
-COUNTS: dict[Part, int] = {"train": 1000, "validation": 200, "test": 200}
+COUNTS: dict[Part, int] = {"train": 4000, "validation": 200, "test": 200}
 NAMES = tuple(str(i) for i in range(10))
 SEGMENTATION_NAMES = ("background", *NAMES)
 """Classes of the pixels in a sample's segmentation: 0 is the photograph, d + 1 the digit d."""
@@ -124,7 +124,7 @@ def read_digits_in_the_wild(*, seed: int = 0, side: int = SIDE, counts: dict[Par
     Args:
         seed: of the composition.
         side: of the square pictures, in pixels.
-        counts: pictures of each part; None: 1,000, 200 and 200.
+        counts: pictures of each part; None: 4,000, 200 and 200.
     """
     wanted = COUNTS | (counts or {})
     sets = {part: DigitsInTheWild.drawn(part, wanted[part], seed=seed, side=side) for part in COUNTS}
