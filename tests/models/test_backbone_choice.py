@@ -38,14 +38,16 @@ def test_a_recipe_gives_a_choice_as_a_mapping(name: str) -> None:
     [
         ({"weigths": "none"}, "no option 'backbone.weigths'. Did you mean 'backbone.weights'"),
         ({"name": "resnet18", "frozen_norms": "perhaps"}, "frozen_norms: Input should be a valid boolean"),
-        ({"name": "resnet19"}, "resnet18"),
+        ({"name": "resnet19"}, "no backbone called 'resnet19'. Did you mean 'resnet1"),
+        ("ssd300", "no backbone called 'ssd300'"),
         ({"name": "resnet18", "options": {"widht": 2}}, "width"),
         (7, "string"),
     ],
 )
 def test_what_is_misspelt_is_told(backbone: Any, complaint: str) -> None:
-    with pytest.raises(OslerError, match=complaint):
+    with pytest.raises(OslerError, match=complaint) as told:
         create_model("retinanet_light", num_classes=2, backbone=backbone)
+    assert "retinanet" not in str(told.value).partition("Known:")[2]  # a detector is nobody's backbone
 
 
 def test_a_missing_stride_names_those_there_are() -> None:

@@ -13,9 +13,11 @@ from jaxtyping import Float
 from pydantic import ConfigDict
 from torch import Tensor, fx, nn
 
-from osler.models.registry import FeatureMap, create_model, feature_maps
+from osler.models.registry import FeatureMap, create_model, feature_maps, list_models
 from osler.nn.frozen_batch_norm import freeze_batch_norms
-from osler.structures.errors import RecipeError
+from osler.structures.errors import RecipeError, UnknownNameError
+from osler.structures.person_code import is_file_spec
+from osler.structures.registry import unknown
 
 USUAL_MOMENTUM = 0.1  # torch's own
 
@@ -63,8 +65,14 @@ class BackboneChoice:
     options: dict[str, Any] = field(default_factory=dict)
 
     def network(self, in_channels: int) -> nn.Module:
-        """The whole network, with its classifier."""
+        """The whole network, with its classifier.
+
+        Raises:
+            UnknownNameError: no network that classifies has that name.
+        """
         assert self.name is not None, "a detector's own name was filled in before"
+        if not is_file_spec(self.name) and self.name not in list_models():
+            raise UnknownNameError(unknown("backbone", self.name, list_models()))
         network = create_model(
             self.name, num_classes=1000, in_channels=in_channels, weights=self.weights, **self.options
         )
