@@ -5,7 +5,7 @@
 | faster_rcnn | resnet50 | pyramid, strides 4 to 64 | 800 | 41,808,406 |
 | mask_rcnn | resnet50 | pyramid, strides 4 to 64 | 800 | 44,454,513 |
 | faster_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | 7,156,870 |
-| mask_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | 7,824,609 |
+| mask_rcnn_light | mobilenet_v3_large | pyramid, strides 8 to 64 | 320 | 7,363,809 |
 
 The full ones are those of "Feature pyramid networks" (Lin et al. 2017, section 5), whose public weights they take. The
 light ones train on two cores: narrower pyramid and heads, fewer proposals, anchors for small pictures.
@@ -39,6 +39,7 @@ class Scale:
     strides: tuple[int, ...]  # of the backbone's maps that the pyramid takes
     channels: int  # of the pyramid
     width: int  # of the fully connected layers
+    mask_width: int  # channels of the mask branch's convolutions
     input_size: int
     anchor: float  # side in pixels of the anchors of the finest level; twice as large from level to level
     canonical: float  # side in pixels of the regions that are cut from the level of stride 16
@@ -51,6 +52,7 @@ FULL = Scale(
     strides=(4, 8, 16, 32),
     channels=256,
     width=1024,
+    mask_width=256,
     input_size=800,
     anchor=32,
     canonical=224,
@@ -62,6 +64,7 @@ LIGHT = Scale(
     strides=(8, 16, 32),
     channels=128,
     width=512,
+    mask_width=64,
     input_size=320,
     anchor=24,
     canonical=96,
@@ -107,7 +110,7 @@ def pyramid_detector(
         neck,
         RegionProposals(depth, AnchorLevels(sizes, ratios), scale.proposals),
         RegionHead(cut(), depth, num_classes, scale.width, scale.regions),
-        MaskHead(cut(bins=MASK_BINS), depth, num_classes, depth) if with_masks else None,
+        MaskHead(cut(bins=MASK_BINS), depth, num_classes, scale.mask_width) if with_masks else None,
         input_size=scale.input_size,
     )
 
