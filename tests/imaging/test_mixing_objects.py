@@ -136,6 +136,24 @@ def test_ssds_crop_keeps_an_object_in_sight_and_those_whose_middle_is_inside(sam
         assert 0.5 <= width / height <= 2
 
 
+def test_what_is_to_be_ignored_stays_as_far_as_it_shows() -> None:
+    sample = scene([(20, 16, 40, 36), (0, 0, 64, 48)])
+    sample.objects.crowd = np.array([False, True])
+    crop = IoUCrop(minima=(0.5,), any_part=False)
+    made = [crop(frozen(sample), np.random.default_rng(seed)) for seed in range(20)]
+    cut = [m for m in made if m.image.shape != sample.image.shape]
+    assert cut  # and in each the crowd still covers all that is shown, whether its middle is there or not
+    for part in cut:
+        height, width = part.image.shape[:2]
+        assert part.objects.boxes[part.objects.crowd].tolist() == [[0, 0, width, height]]
+    laid = lay_out(sample, (48, 64), 40, 0, visible=0.9)
+    assert laid is not None
+    assert laid.objects.crowd.tolist() == [True]
+    sample.objects.crowd = np.array([True, True])
+    alone = frozen(sample)
+    assert crop(alone, np.random.default_rng(0)) is alone
+
+
 def test_ssds_crop_reaches_the_overlap_that_was_drawn() -> None:
     sample = frozen(scene([(10, 10, 40, 40), (50, 2, 60, 12)]))
     boxes = sample.objects.boxes.astype(np.float64)

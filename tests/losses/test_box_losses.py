@@ -72,3 +72,12 @@ def test_ciou_holds_its_trade_off_constant_in_the_gradient():
     assert by_shape.tolist() == pytest.approx(
         [-alpha * slope, alpha * slope * 2, alpha * slope, -alpha * slope * 2], rel=1e-5
     )
+
+
+@pytest.mark.parametrize("loss", [iou_loss, giou_loss, diou_loss, ciou_loss])
+def test_a_picture_without_objects_trains(loss):
+    nothing = torch.zeros(0, 4, requires_grad=True)
+    value = loss(nothing, torch.zeros(0, 4))
+    assert value == 0
+    value.backward()
+    assert loss(nothing, torch.zeros(0, 4), reduction="none").shape == (0,)

@@ -57,6 +57,12 @@ def test_of_two_boxes_of_a_class_in_one_place_the_surer_stays_and_boxes_are_cut_
     assert found.boxes[2].tolist() == [90, 90, 100, 100]
 
 
+def test_a_box_of_which_the_edge_leaves_nothing_is_no_answer() -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 10], [100, 20, 130, 40], [40, -30, 60, 0]])
+    found = keep(torch.full((3, 1), 0.9), (3,), boxes.__getitem__, (100, 100), KeepRule())
+    assert found.boxes.tolist() == [[0, 0, 10, 10]]
+
+
 def test_where_nothing_is_sure_nothing_is_found() -> None:
     found = keep(torch.zeros(5, 2), (5,), separate(5).__getitem__, (100, 100), KeepRule())
     assert len(found) == 0

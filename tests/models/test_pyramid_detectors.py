@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 from drawn_shapes import CLASSES, SIDE, SMALL, drawn, learnt_by_heart, train
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from osler.metrics.detection import coco_numbers, detection_scores
+from osler.imaging.geometry import mask_boxes
+from osler.metrics.detection import coco_numbers, detection_scores, paste_mask
+from osler.models.detection.mask_head import true_masks
 from osler.models.registry import create_model
 from osler.ops import box_iou
 from osler.structures.detections import TrueObjects
@@ -101,3 +105,21 @@ def test_the_mask_branch_joins_the_others_at_the_regions() -> None:
         assert picture.masks is not None
         assert picture.masks.shape == (len(picture), 28, 28)
         assert 0 <= float(picture.masks.amin()) <= float(picture.masks.amax()) <= 1
+
+
+@settings(max_examples=40)
+@given(
+    middle=st.tuples(st.floats(30, 66), st.floats(30, 66)),
+    radii=st.tuples(st.floats(6, 28), st.floats(6, 28)),
+    shift=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
+)
+def test_a_perfect_mask_pasted_back_is_the_object(
+    middle: tuple[float, float], radii: tuple[float, float], shift: tuple[float, float]
+) -> None:
+    y, x = np.mgrid[0:96, 0:96] + 0.5
+    mask = (((x - middle[0]) / radii[0]) ** 2 + ((y - middle[1]) / radii[1]) ** 2 <= 1).astype(np.uint8)
+    box = torch.from_numpy(mask_boxes(mask[None])) + torch.tensor([[-1, -1, 1, 1]]) + torch.tensor([[*shift, *shift]])
+    truth = TrueObjects(box, torch.tensor([0]), torch.zeros(1, dtype=torch.bool), torch.from_numpy(mask)[None])
+    learnt = true_masks(truth, torch.tensor([0]), box, 28)[0]
+    pasted = paste_mask(learnt.numpy(), box[0].numpy(), (96, 96))
+    assert (pasted & mask).sum() / (pasted | mask).sum() > 0.96

@@ -113,6 +113,17 @@ def test_ssd300_has_8732_boxes_at_the_middles_of_cells():
     assert SSD512([(64, 64), (32, 32), (16, 16), (8, 8), (4, 4), (2, 2), (1, 1)], (512, 512)).shape == (24564, 4)
 
 
+@pytest.mark.parametrize(("boxes", "side"), [(SSD300, 384), (SSD300, 512), (SSD512, 512), (SSD512, 640)])
+def test_default_boxes_of_other_sizes_have_their_middles_in_the_picture(boxes, side):
+    count, grids = len(boxes.ratios), [side // 8]
+    while len(grids) < count:
+        grids.append((grids[-1] + 1) // 2)
+    made = boxes([(n, n) for n in grids], (side, side))
+    middles = (made[:, :2] + made[:, 2:]) / 2
+    assert (middles > 0).all()
+    assert (middles < side).all()
+
+
 def test_clipping_of_default_boxes():
     def made(clip):
         return DefaultBoxes(((),), (0.9, 1.6), clip=clip)([(1, 1)], (10, 10))

@@ -285,6 +285,17 @@ def test_predictions_without_objects_or_with_flagged_ones(objects):
     assert not other.quality.any()
 
 
+def test_points_in_an_ignored_object_learn_nothing_however_large_their_boxes_are():
+    points = cell_points((4, 4), 8)
+    box, labels, flagged = torch.tensor([[0.0, 0, 16, 16]]), torch.tensor([0]), torch.tensor([True])
+    strides, scores, huge = torch.full((16,), 8.0), torch.rand(16, 2), around(points, 100.0)
+    for matches in (
+        simota_match(points, strides, huge, scores, box, labels, flagged=flagged),
+        task_aligned_match(points, huge, scores, box, labels, flagged=flagged).matches,
+    ):
+        assert (matches == IGNORED).nonzero().flatten().tolist() == [0, 1, 4, 5]
+
+
 def test_nothing_flows_back_through_predictions():
     points, predicted, scores = predictions()
     predicted.requires_grad_()

@@ -110,6 +110,15 @@ def test_masks_are_not_learnt_from_boxes(tmp_path: Path) -> None:
         prepare(Wishes(data=str(data), values=values))
 
 
+def test_no_batch_is_drawn_smaller_than_the_network_can_see(tmp_path: Path) -> None:
+    data = coloured_patches(tmp_path / "data", count=6)
+    choice = {"name": "resnet18", "options": {"width": 0.125}}
+    values = {"model.name": "yolo_free_light", "model.options": {"backbone": choice}, "model.size": 96, "workers": 0}
+    assert prepare(Wishes(data=str(data), values={**values, "data.augment.multi_scale": 0.3}))
+    with pytest.raises(RecipeError, match="multi_scale may draw pictures of 32x32, and OneStageDetector needs 64x64"):
+        prepare(Wishes(data=str(data), values={**values, "data.augment.multi_scale": 0.7}))
+
+
 def test_one_picture_on_a_map_of_one_position_is_told_in_a_sentence(tmp_path: Path) -> None:
     data = coloured_patches(tmp_path / "data", count=6)
     choice = {"name": "resnet18", "options": {"width": 0.125}}

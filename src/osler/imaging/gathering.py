@@ -66,7 +66,7 @@ def lay_out(sample: Sample, size: tuple[int, int], top: int, left: int, *, visib
         size: height, width of the canvas.
         top: row of the canvas at which the picture begins.
         left: column at which it begins.
-        visible: objects of which a smaller share of the box is left are dropped.
+        visible: objects of which a smaller share of the box is left are dropped, but not those that are to be ignored.
     """
     height, width = sample.image.shape[:2]
     x1, y1 = max(0, -left), max(0, -top)
@@ -74,7 +74,8 @@ def lay_out(sample: Sample, size: tuple[int, int], top: int, left: int, *, visib
     if x2 <= x1 or y2 <= y1:
         return None
     if sample.objects is not None and visible > 0:
-        sample = replace(sample, objects=sample.objects.select(_share(sample.objects, (x1, y1, x2, y2)) >= visible))
+        enough = _share(sample.objects, (x1, y1, x2, y2)) >= visible
+        sample = replace(sample, objects=sample.objects.select(enough | sample.objects.ignored))
     shown = crop(sample, (x1, y1, x2, y2))
     laid = pad_truth(shown, blank(*size), top + y1, left + x1)
     return replace(laid, image=shown.image)

@@ -37,18 +37,19 @@ class IoUCrop:
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """A part of the sample, or all of it."""
-        if sample.objects is None or len(sample.objects) == 0:
+        if sample.objects is None or sample.objects.ignored.all():
             return sample
-        boxes = sample.objects.boxes.astype(np.float64)
+        boxes, ignored = sample.objects.boxes.astype(np.float64), sample.objects.ignored
         height, width = sample.image.shape[:2]
         choices: Sequence[float | None] = (None, *self.minima, *((0.0,) if self.any_part else ()))
         for _ in range(ROUNDS):
             least = choices[int(rng.integers(len(choices)))]
             if least is None:
                 return sample
-            window = self._find(boxes, height, width, least, rng)
+            window = self._find(boxes[~ignored], height, width, least, rng)
             if window is not None:
-                kept = sample.objects.select(_middle_inside(boxes, window))
+                # What is to be ignored stays as far as it shows: dropped, its pixels would be background.
+                kept = sample.objects.select(_middle_inside(boxes, window) | ignored)
                 return crop(replace(sample, objects=kept), window)
         return sample
 

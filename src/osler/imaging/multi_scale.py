@@ -35,12 +35,20 @@ class MultiScale:
         low, high = self.scale
         factor = low + (high - low) * float(torch.rand((), generator=generator))
         height, width = batch.images.shape[-2:]
-        tall, wide = (max(self.step, round(side * factor / self.step) * self.step) for side in (height, width))
+        tall, wide = self._scaled((height, width), factor)
         target = scaled_target(batch.target, (tall, wide), wide / width, tall / height)
         if (tall, wide) == (height, width):
             return batch
         images = interpolate(batch.images, size=(tall, wide), mode="bilinear", antialias=True)
         return replace(batch, images=images.contiguous(memory_format=torch.channels_last), target=target)
+
+    def smallest(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The smallest height and width that may be drawn for a batch of that size."""
+        return self._scaled(size, self.scale[0])
+
+    def _scaled(self, size: tuple[int, int], factor: float) -> tuple[int, int]:
+        tall, wide = (max(self.step, round(side * factor / self.step) * self.step) for side in size)
+        return tall, wide
 
 
 def scaled_target(target: Any, size: tuple[int, int], across: float, down: float) -> Any:

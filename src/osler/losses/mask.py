@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from osler.losses.reduction import Reduction, reduce
+from osler.losses.reduction import Reduction, reduce_some
 
 
 def mask_loss(
@@ -15,9 +15,9 @@ def mask_loss(
     *,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Mean binary cross-entropy over the pixels of the mask that belongs to the object's class; one value an object.
+    """Mean binary cross-entropy over the pixels of the mask that belongs to the object's class; one value an object, 0 of none.
 
     The masks of other classes get no gradient, so classes do not compete for pixels.
     """
     chosen = outputs[torch.arange(len(labels), device=outputs.device), labels]
-    return reduce(F.binary_cross_entropy_with_logits(chosen, target, reduction="none").mean(dim=(1, 2)), reduction)
+    return reduce_some(F.binary_cross_entropy_with_logits(chosen, target, reduction="none").mean(dim=(1, 2)), reduction)

@@ -3,7 +3,8 @@
 Each map of the backbone is brought to one number of channels by a 1x1 convolution; from the coarsest down, the map above is
 enlarged twofold by nearest neighbours and added; a 3x3 convolution smooths what that left uneven. Coarser levels follow on
 top, either by maximum pooling with stride 2 (FPN's P6, for proposals) or by two 3x3 convolutions with stride 2 (RetinaNet's
-P6 and P7, Lin et al. 2017, "Focal loss", section 4).
+P6 and P7, Lin et al. 2017, "Focal loss", section 4; there the first looks at the backbone's last map, here at the pyramid's, as
+the public weights do).
 """
 
 from collections.abc import Sequence

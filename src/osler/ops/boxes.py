@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 FORMATS = ("xyxy", "xywh", "cxcywh")
+SMALLEST = 1e-3  # pixels: what is cut to less helps nobody, and suppression would leave it, as it overlaps nothing
 
 
 def box_convert(boxes: Shaped[Tensor, "*boxes 4"], in_fmt: str, out_fmt: str) -> Shaped[Tensor, "*boxes 4"]:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from osler.ops.box_coding import encode_distances
-from osler.ops.matching import IGNORED, NEGATIVE, Boxes, Flags, Matches, Points, points_inside
+from osler.ops.matching import NEGATIVE, Boxes, Flags, Matches, Points, ignore_points, points_inside
 
 Range = tuple[float, float]
 FCOS_RANGES: tuple[Range, ...] = ((0, 64), (64, 128), (128, 256), (256, 512), (512, torch.inf))  # section 3.2
@@ -61,9 +61,7 @@ def center_match(
     area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=-1)
     smallest, index = torch.where(wanted, area[:, None], torch.inf).min(dim=0)
     matches = torch.where(torch.isfinite(smallest), index, NEGATIVE)
-    if flagged is None:
-        return matches
-    return matches.masked_fill((matches == NEGATIVE) & inside[flagged].any(dim=0), IGNORED)
+    return ignore_points(matches, every, boxes, flagged)
 
 
 def centerness(points: Float[Tensor, "points 2"], boxes: Float[Tensor, "points 4"]) -> Float[Tensor, " points"]:

@@ -32,6 +32,7 @@ class DefaultBoxes:
         ratios: for each map the widths over heights besides 1; each is used both ways (2 gives 2 and 1/2).
         scales: one more than maps, as shares of the picture's side.
         steps: pixels of the picture from one cell to the next; `None` divides the picture evenly.
+        steps_of: side in pixels of the only pictures that the steps are for, others are divided evenly; `None`: of all.
         clip: `sides` cuts widths and heights to the picture's, `corners` cuts the boxes at its edge.
     """
 
@@ -39,6 +40,7 @@ class DefaultBoxes:
     scales: tuple[float, ...]
     steps: tuple[int, ...] | None = None
     clip: Clip = "sides"
+    steps_of: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers of maps that do not agree."""
@@ -94,7 +96,7 @@ class DefaultBoxes:
         """Middles, widths and heights of one map's boxes, as shares of the picture."""
         rows, columns = grid
         down, across = float(rows), float(columns)  # cells that a side of the picture holds
-        if self.steps is not None:
+        if self.steps is not None and (self.steps_of is None or set(picture) == {self.steps_of}):
             down, across = picture[0] / self.steps[level], picture[1] / self.steps[level]
         y, x = torch.meshgrid(
             (torch.arange(rows, device=device) + 0.5) / down,
@@ -110,9 +112,9 @@ SSD300 = DefaultBoxes(  # scales of the model trained on COCO (section 3.4), tho
     ratios=((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)),
     scales=(0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05),
     steps=(8, 16, 32, 64, 100, 300),
+    steps_of=300,
 )
-SSD512 = DefaultBoxes(  # seven maps; scales of the model trained on Pascal VOC: 0.07, then evenly from 0.15
+SSD512 = DefaultBoxes(  # seven maps, whose cells divide 512 evenly; scales of Pascal VOC's model: 0.07, then evenly from 0.15
     ratios=((2,), (2, 3), (2, 3), (2, 3), (2, 3), (2,), (2,)),
     scales=(0.07, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05),
-    steps=(8, 16, 32, 64, 128, 256, 512),
 )

@@ -19,7 +19,7 @@ from osler.ops.matching import (
     Points,
     all_overlaps,
     assign,
-    ignore_flagged,
+    ignore_points,
     points_inside,
 )
 
@@ -85,7 +85,7 @@ def simota_match(
     cost = cost.masked_fill(~(possible & real[:, None]), torch.inf)
     count = overlaps.topk(min(candidates, len(points)), dim=1).values.sum(dim=1).long().clamp(min=1)
     wanted = _first(cost, count, candidates) & cost.isfinite()
-    return ignore_flagged(assign(wanted, -cost), predicted, boxes, flagged)
+    return ignore_points(assign(wanted, -cost), points, boxes, flagged)
 
 
 def _class_cost(scores: Scores, labels: Labels) -> Float[Tensor, "objects anchors"]:
@@ -121,7 +121,7 @@ def task_aligned_match(
 
     A point wanted by several objects goes to the one that its box overlaps most. The quality is t scaled for each object
     so that its best point has the object's greatest IoU. Where no box overlaps an object yet, the points nearest to its
-    middle are taken: it then learns too, at a quality of 0.
+    middle are taken, at a quality of 0: they count as background until the box there meets the object.
 
     Args:
         points: x, y in pixels, of all levels.
@@ -149,7 +149,7 @@ def task_aligned_match(
     wanted = _first(-rank, most, candidates) & allowed
     matches = assign(wanted, overlaps)
     quality = _quality(matches, aligned, overlaps)
-    return Aligned(ignore_flagged(matches, predicted, boxes, flagged), quality)
+    return Aligned(ignore_points(matches, points, boxes, flagged), quality)
 
 
 def _quality(

@@ -107,6 +107,14 @@ def ignore_flagged(
     return matches.masked_fill((matches == NEGATIVE) & inside, IGNORED)
 
 
+def ignore_points(matches: Matches, points: Points, boxes: Boxes, flagged: Flags | None) -> Matches:
+    """Negatives that lie inside a flagged object become ignored."""
+    if flagged is None:
+        return matches
+    inside = points_inside(points, boxes[flagged]).any(dim=0)
+    return matches.masked_fill((matches == NEGATIVE) & inside, IGNORED)
+
+
 def mostly_inside(
     anchors: Anchors, regions: Float[Tensor, "regions 4"], share: float = 0.5
 ) -> Bool[Tensor, " anchors"]:

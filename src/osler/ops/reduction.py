@@ -21,3 +21,12 @@ def reduce(values: Float[Tensor, "*elements"], reduction: Reduction) -> Tensor:
     if reduction == "sum":
         return values.sum()
     raise ValueError(f"reduction must be 'none', 'mean' or 'sum', not {reduction!r}.")
+
+
+def reduce_some(values: Float[Tensor, "*elements"], reduction: Reduction) -> Tensor:
+    """As `reduce`, where there may be no values: their mean is 0 and not NaN, so that a picture without objects trains.
+
+    Raises:
+        ValueError: `reduction` is none of the three.
+    """
+    return reduce(values, "sum" if reduction == "mean" and values.numel() == 0 else reduction)

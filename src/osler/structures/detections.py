@@ -53,11 +53,10 @@ class TrueObjects(_Rows):
             objects = Objects(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
         count = len(objects)
         crowd = np.zeros(count, bool) if objects.crowd is None else objects.crowd.astype(bool)
-        difficult = np.zeros(count, bool) if objects.difficult is None else objects.difficult.astype(bool)
         return cls(
             torch.from_numpy(objects.boxes.astype(np.float32).reshape(-1, 4)),
             torch.from_numpy(objects.labels.astype(np.int64)),
-            torch.from_numpy(crowd | difficult),
+            torch.from_numpy(objects.ignored),
             None if objects.masks is None else torch.from_numpy(np.ascontiguousarray(objects.masks)),
             torch.from_numpy(crowd),
             None if objects.areas is None else torch.from_numpy(objects.areas.astype(np.float32)),

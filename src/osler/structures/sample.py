@@ -21,6 +21,12 @@ class Objects:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @property
+    def ignored(self) -> Bool[np.ndarray, " objects"]:
+        """Which are crowds or difficult: neither to be found nor to be background."""
+        flags = [each.astype(bool) for each in (self.crowd, self.difficult) if each is not None]
+        return np.logical_or.reduce([np.zeros(len(self), bool), *flags])
+
     def select(self, keep: Bool[np.ndarray, " objects"] | Int[np.ndarray, " kept"]) -> "Objects":
         """The objects that `keep` picks (a mask or indices), with all their attributes."""
         rows = {n: getattr(self, n) for n in ("masks", "crowd", "difficult", "areas")}

@@ -13,6 +13,7 @@ from osler.data.readable import readable_samples
 from osler.data.source import DataSource
 from osler.imaging.augment import Augmentation, build_augmentation
 from osler.imaging.fit import FitTo
+from osler.imaging.multi_scale import MultiScale
 from osler.imaging.pca_noise import ColourComponents, colour_components
 from osler.imaging.transform import Compose
 from osler.models.cost import multiply_adds
@@ -77,6 +78,7 @@ def build_training(
     resolved = _choose_computing(resolved, source, model, preprocessing)
     engine = build_engine(resolved.recipe.train)
     resolved, train_loader, validation_loader, augmentation = _loaders(resolved, source, task, preprocessing, engine)
+    _agree_on_sizes(augmentation, model, preprocessing)
     standardise = Standardise(preprocessing.mean, preprocessing.std).to(engine.device)
     model = engine.place(model)
     if fresh:
@@ -137,6 +139,22 @@ def _agree_on_masks(source: DataSource, model: nn.Module) -> None:
             f"{type(model).__name__} learns masks, and not every object of this data has an outline. Take a detector "
             "without masks, such as faster_rcnn_light, or outline all objects (osler data says which have none)."
         )
+
+
+def _agree_on_sizes(augmentation: Augmentation, model: nn.Module, preprocessing: Preprocessing) -> None:
+    """No batch is drawn smaller than the network can see.
+
+    Raises:
+        RecipeError: one might be.
+    """
+    needed = getattr(model, "minimum_size", 1)
+    for transform in augmentation.batch:
+        if isinstance(transform, MultiScale) and min(transform.smallest(preprocessing.size)) < needed:
+            height, width = transform.smallest(preprocessing.size)
+            raise RecipeError(
+                f"data.augment.multi_scale may draw pictures of {height}x{width}, and {type(model).__name__} needs "
+                f"{needed}x{needed} or larger: set it lower, or model.size higher."
+            )
 
 
 def _choose_computing(

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from osler.ops.boxes import clip_boxes_to_image
+from osler.ops.boxes import SMALLEST, clip_boxes_to_image, remove_small_boxes
 from osler.ops.suppression import batched_nms
 from osler.structures.detections import Detections
 
@@ -57,9 +57,9 @@ def keep(
         group, groups = torch.bucketize(place, ends, right=True), len(per_level)
     chosen = _surest(score, group, groups, rule.before)
     place, label, score = place[chosen], label[chosen], score[chosen]
-    boxes = clip_boxes_to_image(boxes_of(place), picture)
-    kept = batched_nms(boxes, score, label, rule.overlap)[: rule.most]
-    return Detections(boxes[kept], label[kept], score[kept])
+    found = Detections(clip_boxes_to_image(boxes_of(place), picture), label, score)
+    found = found.select(remove_small_boxes(found.boxes, SMALLEST))
+    return found.select(batched_nms(found.boxes, found.scores, found.labels, rule.overlap)[: rule.most])
 
 
 def _surest(

@@ -86,7 +86,10 @@ class MaskHead(nn.Module):
 def true_masks(
     truth: TrueObjects, objects: Tensor, boxes: Float[Tensor, "regions 4"], side: int
 ) -> Float[Tensor, "regions side side"]:
-    """The mask of each region's object as the region sees it, cut and scaled as features are.
+    """The mask of each region's object as the region sees it: a perfect answer, pasted back, is the object's mask.
+
+    A pixel's middle lies half a pixel from its corner, as where masks are pasted; cut the older way (`aligned=False`), masks
+    would be learnt, and shown, half a pixel too far to the left and to the top.
 
     Raises:
         ValueError: the picture has no masks.
@@ -96,4 +99,4 @@ def true_masks(
     if not len(objects):
         return boxes.new_zeros((0, side, side))
     rois = torch.cat((objects[:, None].to(boxes.dtype), boxes), dim=1)
-    return roi_align(truth.masks[:, None].to(boxes.dtype), rois, side, 1.0, aligned=False)[:, 0]
+    return roi_align(truth.masks[:, None].to(boxes.dtype), rois, side, 1.0, aligned=True)[:, 0]

@@ -114,7 +114,9 @@ class OverlapHead(nn.Module):
         if not self.rule.refinement.steps or not any(len(f) for f in found):
             return list(found)
         counts = [len(f) for f in found]
-        with torch.inference_mode(False):  # within it nothing has a gradient, and what was made in it cannot have one
+        exact = torch.autocast(levels[0].device.type, enabled=False)  # a step gains less than what bfloat16 rounds off
+        # In inference mode nothing has a gradient, and what was made in it cannot have one.
+        with torch.inference_mode(False), exact:
             still = [level.detach().float().clone() for level in levels]
             labels = [f.labels.clone() for f in found]
             boxes = refine_boxes(

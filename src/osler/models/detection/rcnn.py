@@ -31,7 +31,7 @@ from osler.models.detection.warped_crops import warped_crops
 from osler.models.head import features_of, find_head
 from osler.models.registry import FeatureMap, detectors, feature_maps
 from osler.ops.box_coding import decode_boxes
-from osler.ops.boxes import clip_boxes_to_image
+from osler.ops.boxes import SMALLEST, clip_boxes_to_image, remove_small_boxes
 from osler.ops.matching import max_iou_match
 from osler.ops.sampling import Balance, balanced_draw
 from osler.ops.suppression import batched_nms
@@ -174,7 +174,8 @@ class RegionsOneByOne(nn.Module):
             rows, labels = (scores > self.rule.score).nonzero(as_tuple=True)
             moved = boxes[rows]
         found = Detections(clip_boxes_to_image(moved, size), labels, scores[rows, labels])
-        return found.select(batched_nms(found.boxes, found.scores, labels, self.rule.overlap)[: self.rule.most])
+        found = found.select(remove_small_boxes(found.boxes, SMALLEST))
+        return found.select(batched_nms(found.boxes, found.scores, found.labels, self.rule.overlap)[: self.rule.most])
 
     @torch.no_grad()
     def _sampled(self, images: Images, targets: Sequence[TrueObjects]) -> tuple[list[Boxes], list[Tensor]]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from osler.models.detection.dense_head import place_rows
 from osler.ops.anchors import AnchorLevels, grid_stride, inside_picture
 from osler.ops.box_coding import decode_boxes, encode_boxes
-from osler.ops.boxes import clip_boxes_to_image, remove_small_boxes
+from osler.ops.boxes import SMALLEST, clip_boxes_to_image, remove_small_boxes
 from osler.ops.matching import IGNORED, RPN, IouRule, max_iou_match
 from osler.ops.sampling import RPN_BALANCE, Balance, balanced_draw
 from osler.ops.suppression import batched_nms
@@ -23,7 +23,6 @@ from osler.structures.detections import TrueObjects
 
 Maps = Sequence[Float[Tensor, "batch channels height width"]]
 
-SMALLEST = 1e-3  # pixels: a proposal without area helps nobody
 BETA = 1 / 9  # where smooth L1 turns from square to straight, of the public RPN
 
 

@@ -11,6 +11,7 @@ A point at the middle of each cell; classes and boxes looked for by convolutions
 2020) for the boxes; scores that learn how good a box is. The neck is that of Liu et al. 2018.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -19,7 +20,7 @@ from annotated_types import Gt, Len
 from torch import nn
 
 from osler.models.detection.backbone import BackboneOption, make_backbone
-from osler.models.detection.dense_head import DenseHead, prior_logit
+from osler.models.detection.dense_head import PRIOR, DenseHead, prior_logit
 from osler.models.detection.one_stage import OneStageDetector
 from osler.models.detection.point_reading import BoxLoss, Matching, PointReading
 from osler.models.detection.yolo_v3 import NECKS, Neck
@@ -37,6 +38,7 @@ class Scale:
     input_size: int
 
 
+OBJECTS = 5  # of a picture, from which the scores begin
 FULL = Scale("resnet50", 256, 2, 640)
 LIGHT = Scale("mobilenet_v3_large", 64, 2, 320)
 
@@ -70,17 +72,21 @@ def yolo_free(
     return OneStageDetector(
         body,
         NECKS[neck](body.channels, depth, strides=body.strides),
-        decoupled_head(len(strides), depth, scale.depth, num_classes),
+        decoupled_head(body.strides, depth, scale.depth, num_classes, scale.input_size),
         PointReading(body.strides, matching, box_loss),
         input_size=scale.input_size,
         minimum_size=2 * max(body.strides),
     )
 
 
-def decoupled_head(levels: int, channels: int, depth: int, num_classes: int) -> DenseHead:
-    """For each level a 1x1 convolution, and after it two branches of 3x3 ones: for the classes and for the boxes."""
+def decoupled_head(strides: Sequence[int], channels: int, depth: int, num_classes: int, side: int) -> DenseHead:
+    """For each level a 1x1 convolution, and after it two branches of 3x3 ones: for the classes and for the boxes.
+
+    Scores begin as if each level of a picture of `side` pixels held five objects (Ultralytics' YOLOv5 and v8): among
+    thousands of points without one, a share of 1 % would be nearly all of the loss for hundreds of updates.
+    """
     made = partial(conv_norm_act, channels, channels, act=nn.SiLU)
-    stems = [made(1) for _ in range(levels)]
+    stems = [made(1) for _ in strides]
 
     def branch(outputs: int, start: float) -> nn.Sequential:
         answer = nn.Conv2d(channels, outputs, 1)
@@ -88,8 +94,9 @@ def decoupled_head(levels: int, channels: int, depth: int, num_classes: int) -> 
         nn.init.constant_(answer.bias, start)  # type: ignore[arg-type]
         return nn.Sequential(*(made(3) for _ in range(depth)), answer)
 
-    scores = [branch(num_classes, prior_logit()) for _ in range(levels)]
-    return DenseHead(scores, [branch(4, 0.0) for _ in range(levels)], num_classes, stems=stems)
+    priors = [OBJECTS / (num_classes * (side / stride) ** 2) for stride in strides]
+    scores = [branch(num_classes, prior_logit(min(prior, PRIOR))) for prior in priors]
+    return DenseHead(scores, [branch(4, 0.0) for _ in strides], num_classes, stems=stems)
 
 
 for name, row in {"yolo_free": FULL, "yolo_free_light": LIGHT}.items():
