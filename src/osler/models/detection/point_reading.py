@@ -52,14 +52,14 @@ class PointReading:
         matching: how points are found for objects.
         box_loss: what is taken from 1 for the loss of a box.
         box_weight: of the boxes' loss against the scores'.
-        kept: what is kept.
+        kept: what is kept; 0.6 is TOOD's overlap (its code's configuration).
     """
 
     strides: tuple[int, ...]
     matching: Matching = "task_aligned"
     box_loss: BoxLoss = "giou"
     box_weight: float = 2.5
-    kept: KeepRule = field(default_factory=lambda: KeepRule(score=0.01))
+    kept: KeepRule = field(default_factory=lambda: KeepRule(score=0.01, overlap=0.6))
 
     def places(self, grids: Sequence[Grid], device: torch.device) -> Places:
         """Where the points lie: in the middle of each cell."""
