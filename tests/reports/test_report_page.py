@@ -11,6 +11,7 @@ from page_reader import PageReader
 
 from osler.data.source import Skipped
 from osler.reports.content import Picture, Pictures, Remarks, ReportContent, Result, Subject
+from osler.reports.measures import number
 from osler.reports.page import write_report
 from osler.structures.finding import Finding, Remedy, Where
 from osler.tasks.task import Outcome
@@ -192,3 +193,11 @@ def test_findings_stand_with_their_evidence_and_what_to_change(tmp_path: Path) -
     assert "lr=0.001" in text
     plain = PageReader(write_report(contents.hardly_anything(), tmp_path).read_text(encoding="utf-8")).text
     assert "doctor" not in plain
+
+
+def test_a_loss_in_parts_is_drawn_part_by_part(tmp_path: Path) -> None:
+    content = contents.detection()
+    first, last = (sum(v for k, v in content.history[at].items() if k.startswith("train.")) for at in (0, -1))
+    text = " ".join(PageReader(write_report(content, tmp_path).read_text(encoding="utf-8")).text.split())
+    assert f"Together {number(first)} in the first epoch, {number(last)} in the last" in text
+    assert (tmp_path / "figures" / "loss.png").exists()

@@ -35,6 +35,25 @@ def loss_curve(history: History, *, best_epoch: int | None = None) -> "Figure":
     return figure
 
 
+def loss_parts(history: History) -> list[str]:
+    """The keys of a training loss's parts, the largest at first: "train.class_loss", "train.box_loss"; none of a plain loss."""
+    keys = {key for row in history for key in row if key.startswith("train.") and key.endswith("_loss")}
+    measured = {key: series(history, key)[1] for key in keys}
+    return sorted((k for k, values in measured.items() if len(values)), key=lambda k: (-measured[k][0], k))
+
+
+def loss_part_curves(history: History, *, best_epoch: int | None = None) -> "Figure":
+    """The parts of a training loss by epoch, from zero."""
+    figure = new_figure()
+    axes = new_axes(figure, xlabel="Epoch", ylabel="Training loss, in parts")
+    for i, key in enumerate(loss_parts(history)):
+        name = key.removeprefix("train.").removesuffix("_loss").replace("_", " ")
+        draw_series(axes, history, key, name, colour=SERIES[i % len(SERIES)], dashed=i >= len(SERIES))
+    axes.set_ylim(bottom=0)
+    finish(axes, history, best_epoch)
+    return figure
+
+
 def metric_curves(history: History, metrics: Sequence[str], *, best_epoch: int | None = None) -> "Figure":
     """Metrics that share a unit, by epoch, the first (the monitored one) strongest.
 
@@ -133,4 +152,5 @@ def finish(axes: "Axes", history: History, best_epoch: int | None) -> None:
         axes.axvline(
             best_epoch, color=LIGHT["faint"], linewidth=0.9, linestyle=(0, (1, 2)), label="best epoch", zorder=1
         )
-    legend(axes, ncols=4)
+    lines = len(axes.get_legend_handles_labels()[0])
+    legend(axes, ncols=4 if lines <= 4 else 3)

@@ -1,7 +1,15 @@
 """How the network learned: loss, metrics and learning rate by epoch."""
 
 from osler.reports.content import ReportContent
-from osler.reports.curves import learning_rate_curve, loss_curve, metric_curves, rates, series
+from osler.reports.curves import (
+    learning_rate_curve,
+    loss_curve,
+    loss_part_curves,
+    loss_parts,
+    metric_curves,
+    rates,
+    series,
+)
 from osler.reports.measures import is_share, number, sentence_case, spell, write_value
 from osler.reports.sections.section import Drawing, Section, pair
 
@@ -16,6 +24,8 @@ def learning(content: ReportContent) -> Section | None:
     drawings = []
     if len(series(history, "train.loss")[0]) or len(series(history, "validation.loss")[0]):
         drawings.append(Drawing("loss", loss_curve(history, best_epoch=best), "Loss", loss_note(content)))
+    elif loss_parts(history):
+        drawings.append(Drawing("loss", loss_part_curves(history, best_epoch=best), "Loss", parts_note(content)))
     drawings += [metric_drawing(content, group) for group in groups(content)]
     if rates(history):
         drawings.append(Drawing("learning_rate", learning_rate_curve(history), "Learning rate", rate_note(content)))
@@ -64,6 +74,13 @@ def loss_note(content: ReportContent) -> str:
     lowest = int(validation.argmin())
     said = f"Validation loss was lowest in epoch {epochs[lowest]:.0f}: {number(float(validation[lowest]))}"
     return f"{said}; t{ended}." if ended else f"{said}."
+
+
+def parts_note(content: ReportContent) -> str:
+    """From where to where the sum of the parts went."""
+    values = [series(content.history, key)[1] for key in loss_parts(content.history)]
+    begin, end = (number(float(sum(v[at] for v in values))) for at in (0, -1))
+    return f"Together {begin} in the first epoch, {end} in the last."
 
 
 def rate_note(content: ReportContent) -> str:
