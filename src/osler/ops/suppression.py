@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from osler.ops.greedy_start import greedy_start
-from osler.ops.overlap_pairs import stretches_of_partners
+from osler.ops.overlap_pairs import SLACK, stretches_of_partners
 
 Boxes = Float[Tensor, "boxes 4"]
 Scores = Float[Tensor, " boxes"]
@@ -113,8 +113,9 @@ def _settled(boxes: Boxes, groups: Groups | None, head: int, threshold: float) -
     """Which of all boxes the first `head` remove, themselves decided; and how many pairs that took."""
     better, worse = stretches_of_partners(boxes, groups, head, threshold).pairs()
     tried = len(better)
-    better, worse = _where(worse > better, better, worse)
-    better, worse = _where(_overlap_more(boxes, better, worse, threshold), better, worse)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    better, worse = _where((worse > better) & _alike(areas, better, worse, threshold), better, worse)
+    better, worse = _where(_overlap_more(boxes, areas, better, worse, threshold), better, worse)
     removed = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     inner = worse < head
     a, b = _where(inner, better, worse)
@@ -135,11 +136,18 @@ def _where(mask: Bool[Tensor, " pairs"], a: Tensor, b: Tensor) -> tuple[Tensor, 
     return a.index_select(0, chosen), b.index_select(0, chosen)
 
 
+def _alike(
+    areas: Scores, a: Int[Tensor, " pairs"], b: Int[Tensor, " pairs"], threshold: float
+) -> Bool[Tensor, " pairs"]:
+    """Whether the areas let IoU exceed the threshold: it is at most the smaller over the larger. Half the price of IoU."""
+    first, second = areas.index_select(0, a), areas.index_select(0, b)
+    return torch.minimum(first, second) >= torch.maximum(first, second).mul_((1 - SLACK) * threshold)
+
+
 def _overlap_more(
-    boxes: Boxes, a: Int[Tensor, " pairs"], b: Int[Tensor, " pairs"], threshold: float
+    boxes: Boxes, areas: Scores, a: Int[Tensor, " pairs"], b: Int[Tensor, " pairs"], threshold: float
 ) -> Bool[Tensor, " pairs"]:
     """Whether IoU exceeds the threshold, each step rounded as in the plain loop, so that no close call differs."""
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     columns = boxes.t().contiguous()
     width, height = (
         (
