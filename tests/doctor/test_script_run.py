@@ -104,6 +104,26 @@ def test_ctrl_c_still_gives_the_findings_so_far(tmp_path: Path) -> None:
     assert answer(tmp_path)["ending"] == "interrupted"
 
 
+@pytest.mark.parametrize("module", ["numpy", "torch"])
+def test_ctrl_c_while_a_library_is_imported_waits_for_its_end(tmp_path: Path, module: str) -> None:
+    source = f"""
+import os, signal, sys, threading, time
+def meddle():
+    while "{module}" not in sys.modules:
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=meddle).start()
+import {module}
+print("imported whole", hasattr({module}, "tensor") or hasattr({module}, "array"), flush=True)
+time.sleep(30)
+"""
+    result = run(tmp_path, source)
+    assert "Traceback" not in result.stderr
+    assert "imported whole True" in result.stdout
+    assert "was interrupted" in " ".join(result.stdout.split())
+    assert answer(tmp_path)["ending"] == "interrupted"
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_loader_workers_work(tmp_path: Path, method: str) -> None:
     source = f"""

@@ -15,7 +15,7 @@ import threading
 import traceback
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from osler.vitals.watch import Watch
 
 LINES_KEPT = 2_000
+LATER = 0.05  # seconds after an import in which a signal waited
 AGAIN = 1.0  # seconds after which a script that swallowed the end of its budget is told again
 
 
@@ -150,25 +151,24 @@ def _watching() -> Iterator[list["Watch"]]:
         watched.append(watch)
         gc.freeze()  # what was imported stays: else our objects, many and small, have it all searched again and again
 
-    finder = _WhenImported("torch", begin)
+    finders = [_ImportedWhole("numpy"), _ImportedWhole("torch", begin)]
     if "torch" in sys.modules:
         begin()
     else:
-        sys.meta_path.insert(0, finder)
+        sys.meta_path[:0] = finders
     try:
         yield watched
     finally:
-        if finder in sys.meta_path:
-            sys.meta_path.remove(finder)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in finders]
         for watch in watched:
             watch.uninstall()
             gc.unfreeze()
 
 
-class _WhenImported(importlib.abc.MetaPathFinder):
-    """Calls back once a module has been imported."""
+class _ImportedWhole(importlib.abc.MetaPathFinder):
+    """Lets nothing interrupt the import of a module, which the checks need as well, and calls back once it is there."""
 
-    def __init__(self, name: str, callback: Any) -> None:
+    def __init__(self, name: str, callback: Callable[[], None] = lambda: None) -> None:
         self._name, self._callback = name, callback
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
@@ -182,11 +182,32 @@ class _WhenImported(importlib.abc.MetaPathFinder):
         execute = spec.loader.exec_module
 
         def exec_module(module: types.ModuleType) -> None:
-            execute(module)
-            self._callback()
+            with _undisturbed():
+                execute(module)
+                self._callback()
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and the end of the budget wait until the end: what is imported by half cannot be imported again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = [signal.SIGINT, *([signal.SIGALRM] if hasattr(signal, "SIGALRM") else [])]
+    handlers = {n: handler for n in numbers if callable(handler := signal.getsignal(n))}
+    for number in handlers:
+        signal.signal(number, lambda given, _: came.append(given))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:  # a little later: raised in here, it would make Python throw away what was just imported
+            threading.Timer(LATER, os.kill, (os.getpid(), came[0])).start()
 
 
 @contextmanager
