@@ -35,7 +35,7 @@ class MultiScale:
         low, high = self.scale
         factor = low + (high - low) * float(torch.rand((), generator=generator))
         height, width = batch.images.shape[-2:]
-        tall, wide = self._scaled((height, width), factor)
+        tall, wide = self._sides((height, width), factor)
         target = scaled_target(batch.target, (tall, wide), wide / width, tall / height)
         if (tall, wide) == (height, width):
             return batch
@@ -44,9 +44,9 @@ class MultiScale:
 
     def smallest(self, size: tuple[int, int]) -> tuple[int, int]:
         """The smallest height and width that may be drawn for a batch of that size."""
-        return self._scaled(size, self.scale[0])
+        return self._sides(size, self.scale[0])
 
-    def _scaled(self, size: tuple[int, int], factor: float) -> tuple[int, int]:
+    def _sides(self, size: tuple[int, int], factor: float) -> tuple[int, int]:
         tall, wide = (max(self.step, round(side * factor / self.step) * self.step) for side in size)
         return tall, wide
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from osler.losses.reduction import Reduction, reduce_some
+from osler.losses.reduction import Reduction, reduce
 
 
 def mask_loss(
@@ -20,4 +20,4 @@ def mask_loss(
     The masks of other classes get no gradient, so classes do not compete for pixels.
     """
     chosen = outputs[torch.arange(len(labels), device=outputs.device), labels]
-    return reduce_some(F.binary_cross_entropy_with_logits(chosen, target, reduction="none").mean(dim=(1, 2)), reduction)
+    return reduce(F.binary_cross_entropy_with_logits(chosen, target, reduction="none").mean(dim=(1, 2)), reduction)

@@ -2,6 +2,5 @@
 
 from osler.ops.reduction import Reduction as Reduction
 from osler.ops.reduction import reduce as reduce
-from osler.ops.reduction import reduce_some as reduce_some
 
-__all__ = ["Reduction", "reduce", "reduce_some"]
+__all__ = ["Reduction", "reduce"]

@@ -1,6 +1,5 @@
 """What a training says in the terminal before and after: what it runs on what, what was chosen and why, where the report lies."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from osler.data.renumbering import WORDS
 from osler.data.source import DataSource
+from osler.doctor.kept import PAGE, kept_diagnosis
 from osler.training.recipe_file import short_key
 from osler.training.run_folder import RunFolder
 from osler.verbs.preparing import Prepared
@@ -136,14 +136,12 @@ def announce_end(console: Console, folder: RunFolder, prepared: Prepared) -> Non
 
 def _say_findings(console: Console, folder: RunFolder) -> None:
     """What the doctor found, a line each."""
-    answer = folder.path / "doctor.json"
-    if not answer.exists():
-        return
-    findings = [f for f in json.loads(answer.read_text(encoding="utf-8"))["findings"] if f["severity"] != "note"]
+    diagnosis = kept_diagnosis(folder.path)
+    findings = [] if diagnosis is None else [f for f in diagnosis.findings if f.counts]
     for finding in findings:
-        console.print(Text.assemble(("doctor  ", "bold yellow"), f"{finding['fault']}: {finding['evidence']}"))
+        console.print(Text.assemble(("doctor  ", "bold yellow"), f"{finding.fault}: {finding.evidence}"))
     if findings:
-        _say_path(console, "doctor", str(folder.path / "doctor.html"))
+        _say_path(console, "doctor", str(folder.path / PAGE))
 
 
 def _say_metrics(console: Console, split: str, metrics: Mapping[str, float]) -> None:

@@ -83,16 +83,15 @@ def _is_run(model: str | Path) -> bool:
 
 def _without_numbers(make: Any, person: bool) -> nn.Module:
     """The network on the meta device; with numbers where its construction needs them."""
+    made: nn.Module
     try:
         with torch.device("meta"):
-            made: nn.Module = make()
-        return made
-    except OslerError:
-        if not person:
+            made = make()
+    except Exception as error:  # perhaps of a constructor that computes with numbers: what else is wrong comes up again
+        if isinstance(error, OslerError) and not person:
             raise
-    except Exception:
-        pass  # a constructor that computes with numbers
-    return make()
+        made = make()
+    return made
 
 
 def _picture(model: nn.Module, given: int | Sequence[int] | None, channels: int) -> tuple[int, ...]:

@@ -31,9 +31,7 @@ def bounded_floor(classes: int, reach: float) -> float:
 
 
 # ---- wrong-loss
-TARGETS_ROUNDED = (
-    0.01  # ours: bfloat16 keeps numbers near 1 to 0.004; interpolated masks and overlaps end beside 0 and 1
-)
+TARGETS_ROUNDED = 0.01  # ours: bfloat16 keeps numbers near 1 to 0.004, and interpolated ones end beside 0 and 1
 ONES_IN_A_ROW = 1.05  # more than one class is right for a sample; smoothed and mixed targets add up to 1
 ORDER_FITS = 0.02  # ours: share of random numberings that fit the inputs as well as an order that means something
 NO_ORDER = 0.1  # ours

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from osler.ops.boxes import SMALLEST, clip_boxes_to_image, remove_small_boxes
+from osler.models.detection.picture_edges import cut_at_edges
 from osler.ops.suppression import batched_nms
 from osler.structures.detections import Detections
 
@@ -57,8 +57,7 @@ def keep(
         group, groups = torch.bucketize(place, ends, right=True), len(per_level)
     chosen = _surest(score, group, groups, rule.before)
     place, label, score = place[chosen], label[chosen], score[chosen]
-    found = Detections(clip_boxes_to_image(boxes_of(place), picture), label, score)
-    found = found.select(remove_small_boxes(found.boxes, SMALLEST))
+    found = cut_at_edges(Detections(boxes_of(place), label, score), picture)
     return found.select(batched_nms(found.boxes, found.scores, found.labels, rule.overlap)[: rule.most])
 
 

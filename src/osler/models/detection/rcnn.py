@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from osler.models.detection.backbone import Backbone, BackboneOption, chosen
+from osler.models.detection.picture_edges import cut_at_edges
 from osler.models.detection.region_estimators import Lessons, RegionEstimators, Seen
 from osler.models.detection.region_head import class_of
 from osler.models.detection.selective_proposals import SearchRule, SelectiveProposals, Ways
@@ -31,7 +32,6 @@ from osler.models.detection.warped_crops import warped_crops
 from osler.models.head import features_of, find_head
 from osler.models.registry import FeatureMap, detectors, feature_maps
 from osler.ops.box_coding import decode_boxes
-from osler.ops.boxes import SMALLEST, clip_boxes_to_image, remove_small_boxes
 from osler.ops.matching import max_iou_match
 from osler.ops.sampling import Balance, balanced_draw
 from osler.ops.suppression import batched_nms
@@ -173,8 +173,7 @@ class RegionsOneByOne(nn.Module):
             scores = self.scores(seen.features).float().softmax(dim=1)[:, 1:]
             rows, labels = (scores > self.rule.score).nonzero(as_tuple=True)
             moved = boxes[rows]
-        found = Detections(clip_boxes_to_image(moved, size), labels, scores[rows, labels])
-        found = found.select(remove_small_boxes(found.boxes, SMALLEST))
+        found = cut_at_edges(Detections(moved, labels, scores[rows, labels]), size)
         return found.select(batched_nms(found.boxes, found.scores, found.labels, self.rule.overlap)[: self.rule.most])
 
     @torch.no_grad()

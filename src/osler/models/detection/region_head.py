@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from osler.models.detection.picture_edges import cut_at_edges
 from osler.models.detection.region_features import RegionFeatures
 from osler.ops.box_coding import decode_boxes, encode_boxes
-from osler.ops.boxes import SMALLEST, clip_boxes_to_image, remove_small_boxes
 from osler.ops.matching import HEAD, IouRule, max_iou_match
 from osler.ops.sampling import HEAD_BALANCE, Balance, balanced_draw
 from osler.ops.suppression import batched_nms
@@ -156,8 +156,7 @@ class RegionHead(nn.Module):
     ) -> Detections:
         rows, labels = (shares[:, 1:] > self.rule.score).nonzero(as_tuple=True)
         boxes = decode_boxes(codes[rows, labels + 1], regions[rows], self.rule.weights)
-        found = Detections(clip_boxes_to_image(boxes, picture), labels, shares[rows, labels + 1])
-        return found.select(remove_small_boxes(found.boxes, SMALLEST))
+        return cut_at_edges(Detections(boxes, labels, shares[rows, labels + 1]), picture)
 
     def _kept(self, found: Detections) -> Detections:
         """The best of each class and place."""
